@@ -22,6 +22,7 @@ import psycopg
 import pytest
 import structlog
 from tests.compiled_once import compile_once
+from tests.connections import close_connections, fetch
 from tests.search_index import wait_for_index
 from tests.server_in_thread import ServerInThread
 
@@ -127,41 +128,40 @@ def engines() -> Iterator[Engines]:
 
 
 @pytest.fixture(scope="session")
-def make_database(engines: Engines) -> MakeDatabase:
+def make_database(engines: Engines) -> Iterator[MakeDatabase]:
     """Makes a migrated database and returns its URL. It goes with the test or fixture that asked for it.
 
     It is empty, or with ``films=True`` has those of ``films.csv``, which are imported once and copied.
     """
-    with psycopg.connect(_copy_database(engines, _EMPTY), autocommit=True) as conn:
-        list(migrate(conn))
-    with_films = functools.cache(lambda: import_films(_copy_database(engines, _WITH_FILMS, _EMPTY)))
+
+    def copy(name: str, template: str = "template1") -> str:
+        """The URL of a new database. To copy files takes a third of the time of a log."""
+        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode())
+        return psycopg.conninfo.make_conninfo(engines.database_url, dbname=name)
+
+    @functools.cache
+    def with_films() -> None:
+        import_films(copy(_WITH_FILMS, _EMPTY))
 
     def make(*, films: bool = False) -> str:
         if films:
             with_films()
         name = f"test_{uuid.uuid4().hex}"
-        url = _copy_database(engines, name, _WITH_FILMS if films else _EMPTY)
-        with psycopg.connect(url) as conn:  # one Valkey serves all: no two may be taken for each other
-            conn.execute("UPDATE edition SET database = gen_random_uuid()")
-        _when_done(lambda: drop(name))
+        url = copy(name, _WITH_FILMS if films else _EMPTY)
+        # One Valkey serves all: no two may be taken for each other.
+        fetch(url, "UPDATE edition SET database = gen_random_uuid()")
+        _when_done(lambda: drop(name, url))
         return url
 
-    def drop(name: str) -> None:
-        with psycopg.connect(engines.database_url, autocommit=True) as conn:
-            conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    def drop(name: str, url: str) -> None:
+        close_connections(url)
+        conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
 
-    return make
-
-
-def _copy_database(engines: Engines, name: str, template: str = "template1") -> str:
-    """The URL of a new database that is a copy of a template. To copy files takes a third of the time of a log."""
     with psycopg.connect(engines.database_url, autocommit=True) as conn:
-        conn.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
-    return _url(engines, name)
-
-
-def _url(engines: Engines, name: str) -> str:
-    return psycopg.conninfo.make_conninfo(engines.database_url, dbname=name)
+        with psycopg.connect(copy(_EMPTY), autocommit=True) as empty:
+            list(migrate(empty))
+        yield make
+    close_connections()
 
 
 @pytest.fixture

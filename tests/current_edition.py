@@ -8,11 +8,13 @@ BREAK = "ALTER TABLE film RENAME id TO former_id; ALTER TABLE star RENAME id TO 
 MEND = "ALTER TABLE film RENAME former_id TO id; ALTER TABLE star RENAME former_id TO id"
 LOCK = "LOCK TABLE film, star, listing, listing_size, tally, term IN ACCESS EXCLUSIVE MODE"  # nobody can read them
 
+READ_CURRENT = "SELECT set_config('search_path', 'public, ' || schema, false) FROM edition"
+
 
 def connect(database_url: str, **options: Any) -> psycopg.Connection:
     """A connection that reads the edition that is current now; what it makes is in the schema ``public``."""
     conn = psycopg.connect(database_url, **options)
-    conn.execute("SELECT set_config('search_path', 'public, ' || schema, false) FROM edition")
+    conn.execute(READ_CURRENT)
     return conn
 
 

@@ -12,9 +12,10 @@ import pytest
 from litestar import Request
 from tests.commands import CommandResult, filmer
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server
+from tests.connections import in_database
 from tests.current_edition import connect
 from tests.responses import data_of, error_of
-from tests.users import LOGIN, in_database, visitor
+from tests.users import LOGIN, visitor
 
 from filmer.accounts.tokens import Tokens
 from filmer.clock import SystemClock

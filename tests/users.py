@@ -5,12 +5,11 @@ import functools
 import hashlib
 import itertools
 import secrets
-from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 from tests.conftest import SECRET_KEY
+from tests.connections import in_database
 
 from filmer.accounts import queries
 from filmer.accounts.passwords import Passwords
@@ -20,23 +19,12 @@ from filmer.http.cookies import SESSION_COOKIE
 from filmer.secret import SecretKey
 from filmer.settings import Settings
 from filmer.shop.cards import put_on_file
-from filmer.store.connecting import CancellableConnection
 from filmer.store.postgres import Connection
 
 PASSWORD = "correct horse battery"
 CARD = {"creditCardId": "4242424242424242", "firstName": "Mary", "lastName": "Major", "expiration": "2030-12"}
 LOGIN = "/api/v1/auth/login"
 _numbers = itertools.count(1)
-
-
-def in_database(database_url: str, work: Callable[[Connection], Coroutine[Any, Any, Any]]) -> Any:
-    """What some asynchronous work returns, in one transaction."""
-
-    async def run() -> Any:
-        async with await CancellableConnection.connect(database_url) as conn:
-            return await work(conn)
-
-    return asyncio.run(run())
 
 
 @functools.cache

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 from tests.accounts.conftest import Shop, open_account
-from tests.current_edition import connect
+from tests.connections import fetch
 from tests.users import PASSWORD
 
 from filmer.accounts.schemas import User
@@ -105,8 +105,3 @@ class Somebody:
         status = self.client.get(path, headers={"authorization": f"Bearer {token}"}).status_code
         assert status in {200, 401}
         return status == 200
-
-
-def fetch(url: str, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
-    with connect(url) as conn:
-        return conn.execute(statement.encode(), parameters).fetchall()

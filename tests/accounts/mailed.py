@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from tests.conftest import SECRET_KEY
-from tests.users import in_database
+from tests.connections import in_database
 
 from filmer.mail.kinds import KINDS
 from filmer.mail.links import Links

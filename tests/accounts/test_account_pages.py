@@ -13,7 +13,6 @@ from tests.accounts.forms import (
     Somebody,
     error_beside,
     failure_of,
-    fetch,
     is_signed_in,
     notice_of,
     rows_of,
@@ -21,6 +20,7 @@ from tests.accounts.forms import (
     shown_value,
     token_on,
 )
+from tests.connections import fetch
 from tests.users import token_of
 
 from filmer.accounts.tokens import MAX_TOKENS

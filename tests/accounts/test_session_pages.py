@@ -8,7 +8,8 @@ import httpx
 import psycopg
 import pytest
 from tests.accounts.conftest import Browser, Shop, open_account
-from tests.accounts.forms import Somebody, fetch, is_signed_in, notice_of, rows_of, send, signed_in_at, token_on
+from tests.accounts.forms import Somebody, is_signed_in, notice_of, rows_of, send, signed_in_at, token_on
+from tests.connections import fetch
 from tests.in_process import InProcess, MovedClock, in_process
 from tests.users import PASSWORD
 

@@ -12,7 +12,8 @@ from tests.accounts.test_account_command import command as account_command
 from tests.accounts.test_account_command import output_of, refusal
 from tests.commands import CommandResult, filmer
 from tests.conftest import MakeDatabase
-from tests.users import in_database, open_account, token_of
+from tests.connections import in_database
+from tests.users import open_account, token_of
 
 from filmer.accounts.schemas import User
 from filmer.accounts.tokens import Tokens

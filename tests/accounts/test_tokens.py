@@ -11,8 +11,9 @@ import psycopg
 import pytest
 from litestar import Request
 from tests.conftest import MakeDatabase
+from tests.connections import in_database
 from tests.in_process import MovedClock
-from tests.users import hash_password, in_database, open_account, token_of
+from tests.users import hash_password, open_account, token_of
 
 from filmer.accounts import queries
 from filmer.accounts.role_queries import update_role

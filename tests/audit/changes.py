@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import httpx
 from tests.conftest import FILMS, import_films
+from tests.connections import fetch
 from tests.importing.datasets import ImdbFiles
 from tests.server_in_thread import ServerInThread
-from tests.shop.conftest import AMELIE, BATMAN_BEGINS, UNDER_SCORE, buy, fetch
+from tests.shop.conftest import AMELIE, BATMAN_BEGINS, UNDER_SCORE, buy
 from tests.users import open_account, session_of, token_of, visitor
 
 from filmer.accounts.schemas import User

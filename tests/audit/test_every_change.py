@@ -12,9 +12,10 @@ from litestar.routes import HTTPRoute
 from tests.audit.changes import API, COMMANDS, FORMS, NUMBERS, SECRET, ApiCall, Command, Form, Office, ShownBy
 from tests.commands import filmer
 from tests.conftest import MakeDatabase, ServeHere
+from tests.connections import fetch
 from tests.layers import framework_of
 from tests.sandbox import Sandbox, shared_sandbox
-from tests.shop.conftest import AMELIE, fetch
+from tests.shop.conftest import AMELIE
 from tests.users import open_account, token_of
 
 from filmer import cli, urls

@@ -6,8 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase
+from tests.connections import in_database
 from tests.current_edition import connect
-from tests.users import in_database, open_account
+from tests.users import open_account
 
 from filmer.audit.actors import actor_of
 from filmer.audit.log import Actor, Personal, command_line, record, record_at_once

@@ -8,7 +8,7 @@ from tests.browser.conftest import Visit
 from tests.browser.page_actions import Options, come_in, expect_notice, pay, with_and_without_scripts
 from tests.browser.screenshots import put_in_cart
 from tests.browser.storefront import Storefront, aside
-from tests.shop.conftest import fetch
+from tests.connections import fetch
 
 SCARCE = "tt0087843"  # Once Upon a Time in America
 

@@ -13,9 +13,10 @@ from tests.browser.screenshots import put_in_cart
 from tests.browser.storefront import Storefront, aside, signed_in
 from tests.browser.watched_pages import watched
 from tests.conftest import MakeDatabase, Serve
-from tests.shop.conftest import SHAWSHANK, fetch
+from tests.connections import fetch, in_database
+from tests.shop.conftest import SHAWSHANK
 from tests.stripe_server import BROKE, GOOD, SECURE, StripeServer, shared_stripe, stripe_server
-from tests.users import PASSWORD, in_database
+from tests.users import PASSWORD
 
 from filmer.shop.draft_queries import keep_currency
 

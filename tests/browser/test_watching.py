@@ -19,8 +19,8 @@ from tests.browser.page_actions import (
 )
 from tests.browser.screenshots import METROPOLIS, done, put_in_cart
 from tests.browser.storefront import Storefront, signed_in
+from tests.connections import fetch
 from tests.server_processes import eventually
-from tests.shop.conftest import fetch
 from tests.users import CARD, PASSWORD
 
 from filmer.accounts.schemas import User

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import import_films
-from tests.importing.datasets import fetch
+from tests.connections import fetch_value
 from tests.users import CARD, open_account
 
 from filmer.clock import SystemClock
@@ -77,7 +77,7 @@ def test_a_film_that_is_gone_is_not_put_into_a_cart(database_url: str, tmp_path:
             await Carts(Decimal(5), Sales(SystemClock(), start_days=30, hours=48)).add(conn, account, FORMER, 1)
 
     after_an_import(database_url, tmp_path, work)
-    assert fetch(database_url, "SELECT count(*) FROM film_in_use") == 0
+    assert fetch_value(database_url, "SELECT count(*) FROM film_in_use") == 0
 
 
 def test_a_film_of_the_new_edition_is_in_use_when_somebody_favours_it(database_url: str, tmp_path: Path) -> None:
@@ -86,4 +86,4 @@ def test_a_film_of_the_new_edition_is_in_use_when_somebody_favours_it(database_u
             await insert_film_in_use(conn, TMDB_ID)
 
     after_an_import(database_url, tmp_path, work)
-    assert fetch(database_url, "SELECT film_id FROM film_in_use") == LATTER
+    assert fetch_value(database_url, "SELECT film_id FROM film_in_use") == LATTER

@@ -7,9 +7,10 @@ from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import httpx
+from tests.connections import fetch
 from tests.responses import TIME, require_error
 from tests.sandbox import Sandbox
-from tests.shop.conftest import assert_not_cached, fetch
+from tests.shop.conftest import assert_not_cached
 
 __all__ = ["assert_not_cached", "fetch"]
 

@@ -22,12 +22,12 @@ from tests.community.responses import (
     community_error_of,
     community_offences_of,
     failing,
-    fetch,
     own_language,
     record_of,
     send,
 )
 from tests.conftest import import_films
+from tests.connections import fetch
 from tests.sandbox import Sandbox
 
 SHAWSHANK_HERE, HOME_HERE = "tt0111161", "tt0000012"  # in the catalogue of films.csv; Home has no TMDB id there

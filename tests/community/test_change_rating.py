@@ -12,11 +12,11 @@ from tests.community.responses import (
     community_error_of,
     community_offences_of,
     failing,
-    fetch,
     record_of,
     send,
 )
 from tests.community.test_rate import BETWEEN_STEPS, GOOD, OUT_OF_RANGE, rows_of
+from tests.connections import fetch
 from tests.sandbox import Sandbox
 
 

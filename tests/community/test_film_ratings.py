@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 from tests.community.conftest import GODFATHER, RATINGS, SHAWSHANK, Community
-from tests.community.responses import NO_IDS, NOBODYS_IDS, community_error_of, community_offences_of, fetch
+from tests.community.responses import NO_IDS, NOBODYS_IDS, community_error_of, community_offences_of
+from tests.connections import fetch
 
 from filmer.catalogue.schemas import FIRST_OWN
 

@@ -5,9 +5,10 @@ from typing import Any, get_args
 
 import pytest
 from tests.community.conftest import POPULAR, SHAWSHANK, Community, MakeCommunity, tmdb_settings
-from tests.community.responses import FAVORITE, community_error_of, failing, fetch, own_language, record_of
+from tests.community.responses import FAVORITE, community_error_of, failing, own_language, record_of
 from tests.community.test_popular import freshness, page_at_tmdb, popular_of, until
 from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.connections import fetch
 from tests.sandbox import Sandbox
 
 from filmer.tmdb.sandbox.faults import Flaw

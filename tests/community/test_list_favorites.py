@@ -19,10 +19,10 @@ from tests.community.responses import (
     community_error_of,
     community_offences_of,
     failing,
-    fetch,
     own_language,
 )
 from tests.conftest import import_films
+from tests.connections import fetch
 from tests.sandbox import Sandbox
 
 WITHOUT_DATE = 77771  # TMDB's sandbox gives its release date as ""

@@ -11,8 +11,9 @@ import pytest
 import redis
 from tests.cache_dump import cache
 from tests.community.conftest import FIGHT_CLUB, POPULAR, RATINGS, SHAWSHANK, UNKNOWN
-from tests.community.responses import failing, fetch, own_language
+from tests.community.responses import failing, own_language
 from tests.conftest import Serve, Server, import_films
+from tests.connections import fetch
 from tests.figures import record_figure
 from tests.sandbox import Sandbox
 from tests.shop import stress_shop

@@ -13,8 +13,9 @@ from typing import Any
 import httpx
 import pytest
 from tests.community.conftest import FIGHT_CLUB, GODFATHER, POPULAR, RATINGS, SHAWSHANK, ApiUser, tmdb_settings
-from tests.community.responses import FAVORITE, community_error_of, fetch, gone, record_of
+from tests.community.responses import FAVORITE, community_error_of, gone, record_of
 from tests.conftest import MakeDatabase, ServeHere
+from tests.connections import fetch
 from tests.sandbox import Sandbox
 from tests.shop.conftest import LocalShop
 from tests.users import open_account, signed_in, token_of, visitor

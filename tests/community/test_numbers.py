@@ -8,8 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 from tests.community.conftest import RATINGS, SHAWSHANK, UNKNOWN, ApiUser, Community, MakeCommunity
-from tests.community.responses import FAVORITE_FILM, community_error_of, failing, fetch, own_language
+from tests.community.responses import FAVORITE_FILM, community_error_of, failing, own_language
 from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.connections import fetch
 from tests.sandbox import Sandbox
 from tests.server_processes import eventually
 

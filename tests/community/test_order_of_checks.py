@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from tests.community.conftest import POPULAR, RATINGS, UNKNOWN, ApiUser, Community, tmdb_settings
-from tests.community.responses import community_error_of, failing, fetch, own_language
+from tests.community.responses import community_error_of, failing, own_language
 from tests.conftest import MakeDatabase, ServeHere
+from tests.connections import fetch
 from tests.sandbox import Sandbox
 from tests.users import token_of, visitor
 

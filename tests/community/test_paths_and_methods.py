@@ -2,7 +2,8 @@
 
 import pytest
 from tests.community.conftest import POPULAR, RATINGS, SHAWSHANK, ApiUser, Community
-from tests.community.responses import assert_not_cached, community_error_of, fetch
+from tests.community.responses import assert_not_cached, community_error_of
+from tests.connections import fetch
 from tests.responses import error_of
 
 METHODS = {"GET", "POST", "PUT", "DELETE", "PATCH", "BREW"}

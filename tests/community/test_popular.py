@@ -10,15 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from tests.community.conftest import POPULAR, ApiUser, Community, MakeCommunity
-from tests.community.responses import (
-    POPULAR_FILM,
-    community_error_of,
-    community_offences_of,
-    failing,
-    fetch,
-    own_language,
-)
+from tests.community.responses import POPULAR_FILM, community_error_of, community_offences_of, failing, own_language
 from tests.conftest import import_films
+from tests.connections import fetch
 from tests.sandbox import Sandbox
 
 from filmer.tmdb.payloads import PayloadError, read_popular

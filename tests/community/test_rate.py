@@ -20,10 +20,10 @@ from tests.community.responses import (
     community_error_of,
     community_offences_of,
     failing,
-    fetch,
     record_of,
     send,
 )
+from tests.connections import fetch
 from tests.sandbox import Sandbox
 
 # What may be sent, and how it is printed: whole ones whole.

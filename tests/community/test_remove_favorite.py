@@ -10,10 +10,10 @@ from tests.community.responses import (
     NOBODYS_IDS,
     community_error_of,
     community_offences_of,
-    fetch,
     gone,
     record_of,
 )
+from tests.connections import fetch
 
 
 def test_it_is_204_and_gone(user: ApiUser) -> None:

@@ -11,11 +11,11 @@ from tests.community.responses import (
     community_error_of,
     community_offences_of,
     failing,
-    fetch,
     gone,
     record_of,
 )
 from tests.community.test_rate import rows_of
+from tests.connections import fetch
 from tests.sandbox import Sandbox
 
 

@@ -14,9 +14,10 @@ import httpx
 import pytest
 from tests import specifications
 from tests.community.conftest import ApiUser
-from tests.community.responses import community_error_of, fetch, own_language
+from tests.community.responses import community_error_of, own_language
 from tests.community_examples import ADD, CHANGE, CLEAR, CREATED, LIST, POPULAR, PRINTED, RATE, REMOVE, REQUESTS
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.connections import fetch
 from tests.figures import record_figure
 
 from filmer.settings import Settings

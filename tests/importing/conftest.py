@@ -2,7 +2,8 @@
 
 import pytest
 from tests.conftest import MakeDatabase
-from tests.importing.datasets import execute, fetch
+from tests.connections import fetch_value
+from tests.importing.datasets import execute
 from tests.importing.random_catalogue import Stored, store
 
 from filmer.importing.pipeline import import_connection
@@ -20,8 +21,8 @@ def database_url(shared_database: str) -> str:
     """A database that is migrated and empty."""
     with import_connection(shared_database):
         pass  # schemas of other editions are gone now
-    current = fetch(shared_database, "SELECT schema FROM edition")
-    tables = fetch(
+    current = fetch_value(shared_database, "SELECT schema FROM edition")
+    tables = fetch_value(
         shared_database,
         "SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables"
         " WHERE schemaname = %s OR schemaname = 'public' AND tablename NOT IN ('migration', 'edition', 'audit_entry')",

@@ -5,10 +5,11 @@ import random
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psycopg
 from tests import commands
+from tests.connections import fetch_value
 from tests.current_edition import connect
 
 from filmer.audit.log import command_line
@@ -151,13 +152,6 @@ def films(database_url: str) -> dict[str, Film]:
     return {row[0]: Film._make([*row[1:9], [stars[no] for no in row[9]], *row[10:]]) for row in rows}
 
 
-def fetch(database_url: str, statement: str, *parameters: Any) -> Any:
-    """The first column of the first row."""
-    with connect(database_url, autocommit=True) as conn:
-        row = conn.execute(statement.encode(), parameters or None).fetchone()
-    return row and row[0]
-
-
 def execute(database_url: str, *statements: str) -> None:
     with connect(database_url, autocommit=True) as conn:
         for statement in statements:
@@ -165,7 +159,7 @@ def execute(database_url: str, *statements: str) -> None:
 
 
 def version(database_url: str) -> int:
-    return int(fetch(database_url, "SELECT version FROM edition"))
+    return int(fetch_value(database_url, "SELECT version FROM edition"))
 
 
 def genre_ids(database_url: str) -> dict[str, int]:
@@ -186,7 +180,7 @@ def everything(database_url: str, *tables: str) -> dict[str, list[str]]:
 def intact(database_url: str) -> dict[str, list[str]]:
     """Everything that a failed import must leave as it was."""
     contents = everything(database_url, "edition", "import_run", "film_terms", "film_in_use")
-    return {**contents, "schemas": fetch(database_url, SCHEMAS)}
+    return {**contents, "schemas": fetch_value(database_url, SCHEMAS)}
 
 
 def import_data_set(database_url: str, data_set: DataSet, report: Report | None = None) -> None:

@@ -11,17 +11,8 @@ from typing import NamedTuple
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, Serve
-from tests.importing.datasets import (
-    CURRENT,
-    SCHEMAS,
-    environment,
-    everything,
-    execute,
-    fetch,
-    filmer,
-    import_imdb,
-    version,
-)
+from tests.connections import fetch_value
+from tests.importing.datasets import CURRENT, SCHEMAS, environment, everything, execute, filmer, import_imdb, version
 from tests.importing.two_catalogues import FILM, FILMS, PAGE, Visitors, catalogue_in, write
 
 from filmer.importing import queries
@@ -71,7 +62,7 @@ def wait_until_gone(shop: Shop) -> None:
     """Waits until PostgreSQL has noticed that the import was killed."""
     deadline = time.monotonic() + 30
     gone = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
-    while fetch(shop.database_url, gone, "filmer import"):
+    while fetch_value(shop.database_url, gone, "filmer import"):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -114,8 +105,8 @@ def test_an_import_killed_at_any_moment_changes_all_or_nothing(shop: Shop, serve
     assert visitors.wrong == []
     assert sum(visitors.responses.values()) > KILLS
     assert everything(shop.database_url) == shop.whole[other]
-    assert fetch(shop.database_url, SCHEMAS) == fetch(shop.database_url, CURRENT)
-    assert fetch(shop.database_url, "SELECT count(*) FROM import_run") == version(shop.database_url)
+    assert fetch_value(shop.database_url, SCHEMAS) == fetch_value(shop.database_url, CURRENT)
+    assert fetch_value(shop.database_url, "SELECT count(*) FROM import_run") == version(shop.database_url)
     server.stop()
 
 
@@ -154,7 +145,7 @@ def test_after_an_import_the_next_answers_are_new_whatever_was_cached(shop: Shop
 def test_no_answer_is_of_two_catalogues_however_often_they_are_swapped(shop: Shop, serve: Serve) -> None:
     """Swaps all the time for three seconds; real imports swap once a minute at most."""
     server = serve(shop.database_url, CACHE_DURATION_SECONDS="0")
-    copies = fetch(
+    copies = fetch_value(
         shop.database_url,
         "SELECT string_agg(format('CREATE TABLE spare.%1$I (LIKE %2$I.%1$I INCLUDING ALL);"
         " INSERT INTO spare.%1$I TABLE %2$I.%1$I', tablename, schemaname), ';')"
@@ -167,7 +158,7 @@ def test_no_answer_is_of_two_catalogues_however_often_they_are_swapped(shop: Sho
         conn.execute("SET synchronous_commit = off")
         end = time.monotonic() + 3
         while time.monotonic() < end:
-            former = fetch(shop.database_url, "SELECT schema FROM edition")
+            former = fetch_value(shop.database_url, "SELECT schema FROM edition")
             conn.execute(USE_CURRENT_EDITION)
             version = queries.swap(conn, [], {}, edits=0, keep_others=False, run=None)
             assert version is not None

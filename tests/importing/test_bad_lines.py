@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.importing.datasets import ImdbFiles, fetch, filmer, films, import_imdb, letters, line, nm, tt
+from tests.connections import fetch_value
+from tests.importing.datasets import ImdbFiles, filmer, films, import_imdb, letters, line, nm, tt
 
 from filmer.importing import imdb
 from filmer.importing.data_set import MAX_GENRES, MAX_TITLE, DataSet, ImportFailed, Report
@@ -145,7 +146,7 @@ def test_no_bad_line_keeps_the_others_out_of_the_catalogue(database_url: str, tm
     assert sorted(stored_films) == [tt(1), tt(9)]
     assert (stored_films[tt(9)].rating, stored_films[tt(9)].director) == (9.9, "Star")
     assert stored_films[tt(1)].cast == stored_films[tt(9)].cast == [("nm0000001", "Star", None)]
-    assert fetch(database_url, "SELECT report -> 'bad' FROM import_run") == dict(report.bad)
+    assert fetch_value(database_url, "SELECT report -> 'bad' FROM import_run") == dict(report.bad)
 
 
 def test_a_title_is_as_long_as_the_index_holds(database_url: str, tmp_path: Path) -> None:
@@ -174,7 +175,7 @@ def test_every_kind_has_a_count_and_a_first_line_of_its_own(database_url: str, t
     assert "3 too few fields; the first, in title.basics.tsv" in stderr
     assert ("Year first" in stderr, "Year second" in stderr) == (True, False)
     assert ("tt0000005" in stderr, "tt0000006" in stderr) == (True, False)
-    bad_lines = fetch(database_url, "SELECT report -> 'bad' FROM import_run")
+    bad_lines = fetch_value(database_url, "SELECT report -> 'bad' FROM import_run")
     assert sorted(bad_lines.values()) == [3, 3]
 
 

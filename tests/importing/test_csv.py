@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from tests.conftest import import_films
+from tests.connections import fetch_value
 from tests.importing.csv_files import WHOLE, film, read, table, write
-from tests.importing.datasets import execute, fetch, filmer, films, genre_ids, intact, version
+from tests.importing.datasets import execute, filmer, films, genre_ids, intact, version
 
 
 def test_every_column_arrives(database_url: str, tmp_path: Path) -> None:
@@ -25,8 +26,8 @@ def test_every_column_arrives(database_url: str, tmp_path: Path) -> None:
     assert (whole.cast[0][0], whole.cast[3][0]) == ("nm0000209", "nm0000151")
     assert (whole.price, whole.tmdb_id, whole.overview) == (Decimal("4.99"), 278, 'Two men, "in" a prison')
     rest = "SELECT (release_date, popularity, title_type)::text FROM film WHERE id = 'tt0111161'"
-    assert fetch(database_url, rest) == "(1994-09-23,120.5,movie)"
-    assert fetch(database_url, "SELECT title_type FROM film WHERE id = 'f2'") is None
+    assert fetch_value(database_url, rest) == "(1994-09-23,120.5,movie)"
+    assert fetch_value(database_url, "SELECT title_type FROM film WHERE id = 'f2'") is None
     assert stored_films["f2"][1:8] == (None, None, None, None, [], None, None)
     assert stored_films["f2"][8:] == ([], None, None, None)
 
@@ -56,7 +57,8 @@ def test_a_film_that_stays_keeps_its_title_type(database_url: str, tmp_path: Pat
     execute(database_url, "INSERT INTO film_in_use VALUES ('f1')")
     import_films(database_url, write(tmp_path / "3.csv", film(2)))
     types = {
-        number: fetch(database_url, "SELECT title_type FROM film WHERE id = %s", f"f{number}") for number in (1, 2)
+        number: fetch_value(database_url, "SELECT title_type FROM film WHERE id = %s", f"f{number}")
+        for number in (1, 2)
     }
     assert types == {1: "tvMovie", 2: None}  # an empty field means unknown
 
@@ -159,7 +161,7 @@ def test_films_have_a_certificate_a_country_and_a_language(database_url: str, tm
     report = import_films(database_url, path)
     assert set(report.bad) == {"certificate has over 20 characters", "country has over 100 characters"}
     said = "SELECT (certificate, country, language)::text FROM film WHERE id = %s"
-    assert fetch(database_url, said, "a") == '("FSK 12",Österreich,Deutsch)'
-    assert fetch(database_url, said, "d") == "(,,)"
+    assert fetch_value(database_url, said, "a") == '("FSK 12",Österreich,Deutsch)'
+    assert fetch_value(database_url, said, "d") == "(,,)"
     import_films(database_url, write(tmp_path / "other.csv", film(1)), keep_others=True)
-    assert fetch(database_url, said, "a") == '("FSK 12",Österreich,Deutsch)', "films that stay keep them"
+    assert fetch_value(database_url, said, "a") == '("FSK 12",Österreich,Deutsch)', "films that stay keep them"

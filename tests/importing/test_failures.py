@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.connections import fetch_value
 from tests.importing.datasets import (
     CURRENT,
     SCHEMAS,
     ImdbFiles,
     environment,
     execute,
-    fetch,
     filmer,
     films,
     import_imdb,
@@ -164,7 +164,7 @@ def test_a_full_disk_changes_nothing(database_url: str, folder: Path, stage: str
         import_imdb(database_url, folder)
     assert intact(database_url) == before
     import_imdb(database_url, folder)
-    assert (len(films(database_url)), fetch(database_url, SCHEMAS)) == (5, fetch(database_url, CURRENT))
+    assert (len(films(database_url)), fetch_value(database_url, SCHEMAS)) == (5, fetch_value(database_url, CURRENT))
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -177,7 +177,7 @@ def test_a_lost_database_changes_nothing(database_url: str, folder: Path, stage:
     assert set(after.pop("schemas")) - set(before.pop("schemas")) <= {"catalogue_next"}
     assert after == before
     import_imdb(database_url, folder)
-    assert (len(films(database_url)), fetch(database_url, SCHEMAS)) == (5, fetch(database_url, CURRENT))
+    assert (len(films(database_url)), fetch_value(database_url, SCHEMAS)) == (5, fetch_value(database_url, CURRENT))
 
 
 def test_ctrl_c_changes_nothing(database_url: str, folder: Path) -> None:
@@ -192,7 +192,7 @@ def test_ctrl_c_changes_nothing(database_url: str, folder: Path) -> None:
             text=True,
         ) as process,
     ):
-        while not fetch(database_url, asleep):
+        while not fetch_value(database_url, asleep):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
@@ -225,7 +225,7 @@ def test_what_a_killed_import_left_goes_at_the_next(database_url: str, folder: P
         "CREATE SCHEMA catalogue_old CREATE TABLE film (id text)",
     )
     import_imdb(database_url, folder)
-    assert fetch(database_url, SCHEMAS) == fetch(database_url, CURRENT)
+    assert fetch_value(database_url, SCHEMAS) == fetch_value(database_url, CURRENT)
     assert (len(films(database_url)), version(database_url)) == (5, 2)
 
 
@@ -237,5 +237,5 @@ def test_each_import_adds_one_to_the_version_and_a_failed_one_does_not(database_
         import_imdb(database_url, folder, imdb.TitleFilter(types=("none",)))
     import_imdb(database_url, folder)
     assert version(database_url) == 3
-    assert fetch(database_url, "SELECT array_agg(version ORDER BY id) FROM import_run") == [1, 2, 3]
-    assert fetch(database_url, SCHEMAS) == fetch(database_url, CURRENT)
+    assert fetch_value(database_url, "SELECT array_agg(version ORDER BY id) FROM import_run") == [1, 2, 3]
+    assert fetch_value(database_url, SCHEMAS) == fetch_value(database_url, CURRENT)

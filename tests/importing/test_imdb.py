@@ -3,18 +3,9 @@
 from pathlib import Path
 
 import pytest
+from tests.connections import fetch_value
 from tests.current_edition import connect
-from tests.importing.datasets import (
-    HEADERS,
-    Film,
-    ImdbFiles,
-    fetch,
-    films,
-    import_imdb,
-    line,
-    titles_of_all_kinds,
-    tt,
-)
+from tests.importing.datasets import HEADERS, Film, ImdbFiles, films, import_imdb, line, titles_of_all_kinds, tt
 
 from filmer.importing.data_set import ImportFailed, Report
 from filmer.importing.imdb import TitleFilter, read_imdb
@@ -133,7 +124,7 @@ def test_which_titles_are_taken(tmp_path: Path, wanted: TitleFilter, titles: lis
 
 def test_films_keep_their_title_types(database_url: str, tmp_path: Path) -> None:
     import_imdb(database_url, titles_of_all_kinds().write(tmp_path))
-    stored = fetch(database_url, "SELECT array_agg((id, title_type)::text ORDER BY id) FROM film")
+    stored = fetch_value(database_url, "SELECT array_agg((id, title_type)::text ORDER BY id) FROM film")
     assert stored == [f"({tt(number)},{'tvMovie' if number == 4 else 'movie'})" for number in (1, 2, 3, 4)]
 
 

@@ -7,18 +7,9 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import import_films
+from tests.connections import fetch_value
 from tests.importing import csv_files
-from tests.importing.datasets import (
-    SCHEMAS,
-    ImdbFiles,
-    execute,
-    fetch,
-    films,
-    genre_ids,
-    import_imdb,
-    tt,
-    version,
-)
+from tests.importing.datasets import SCHEMAS, ImdbFiles, execute, films, genre_ids, import_imdb, tt, version
 
 ANN, BOB, CEM = (("nm0000001", "Ann", 1950), ("nm0000002", "Bob", None), ("nm0000003", "Cem", 1970))
 
@@ -47,11 +38,11 @@ def test_genres_keep_their_ids_even_when_they_are_gone_for_a_while(database_url:
     third = genre_ids(database_url)
     assert first.items() <= second.items() <= third.items()
     assert len(set(third.values())) == len(third) == 5
-    stored = fetch(database_url, "SELECT genre_ids FROM film")
+    stored = fetch_value(database_url, "SELECT genre_ids FROM film")
     assert stored == [third[name] for name in ("Action", "Animation", "Drama", "Western")]
     listed = "SELECT count(*) FROM listing_size WHERE list = 'genre:' || %s"
-    assert fetch(database_url, listed, str(third["Sci-Fi"])) == 0
-    assert fetch(database_url, listed, str(third["Western"])) == 1
+    assert fetch_value(database_url, listed, str(third["Sci-Fi"])) == 0
+    assert fetch_value(database_url, listed, str(third["Western"])) == 1
 
 
 def test_prices_tmdb_ids_and_overviews_survive(database_url: str, tmp_path: Path) -> None:
@@ -91,7 +82,7 @@ def test_films_in_use_stay_with_all_they_have(database_url: str, tmp_path: Path)
     assert after[tt(2)].title == "Film 2!"
     assert 1 in report.skipped.values()  # the report counts the film that was kept
     listed = "SELECT size FROM listing_size WHERE list = 'genre:' || %s"
-    assert fetch(database_url, listed, str(western)) == 1
+    assert fetch_value(database_url, listed, str(western)) == 1
 
     import_imdb(database_url, write(tmp_path / "3", 1, 5, mark="?"))
     assert films(database_url).keys() == {tt(1), tt(2), tt(5)}
@@ -107,7 +98,7 @@ def test_a_film_in_use_keeps_a_cast_that_the_new_files_do_not_have(database_url:
     for turn in range(2):  # a film that was kept once is kept again
         import_imdb(database_url, data.write(tmp_path / f"new {turn}"))
         assert films(database_url)[tt(1)] == before
-    stars = fetch(database_url, "SELECT array_agg((no, name, film_count)::text ORDER BY no) FROM star")
+    stars = fetch_value(database_url, "SELECT array_agg((no, name, film_count)::text ORDER BY no) FROM star")
     assert stars == ["(1,Bob,1)", "(2,Cem,1)"]
 
 
@@ -115,7 +106,7 @@ def test_films_that_are_not_in_use_go_and_their_stars_with_them(database_url: st
     import_imdb(database_url, write(tmp_path / "1", 1, 2))
     import_imdb(database_url, write(tmp_path / "2", 2))
     assert films(database_url).keys() == {tt(2)}
-    assert fetch(database_url, "SELECT array_agg(name) FROM star") == ["Ann"]
+    assert fetch_value(database_url, "SELECT array_agg(name) FROM star") == ["Ann"]
 
 
 @contextmanager
@@ -141,7 +132,7 @@ def test_a_film_sold_while_an_import_runs_is_not_lost(database_url: str, tmp_pat
         import_imdb(database_url, write(tmp_path / "2", 2, 3))
     assert films(database_url).keys() == {tt(1), tt(2), tt(3)} - ({tt(1)} if number == 2 else set())
     assert films(database_url)[tt(number)] == before
-    assert (version(database_url), fetch(database_url, SCHEMAS)) == (2, ["catalogue_2"])
+    assert (version(database_url), fetch_value(database_url, SCHEMAS)) == (2, ["catalogue_2"])
 
 
 def test_a_price_set_while_an_import_runs_is_not_lost(database_url: str, tmp_path: Path) -> None:
@@ -166,7 +157,7 @@ def test_what_a_file_says_is_kept_when_its_swap_takes_two_tries(database_url: st
         "f3": (Decimal("3.00"), None, None),
     }
     statement = "SELECT array_agg((film_id, price, tmdb_id, overview)::text ORDER BY film_id) FROM film_terms"
-    assert fetch(database_url, statement) == ["(f1,1.00,,New)", "(f3,3.00,,)", f"({tt(9)},9.00,9,Gone)"]
+    assert fetch_value(database_url, statement) == ["(f1,1.00,,New)", "(f3,3.00,,)", f"({tt(9)},9.00,9,Gone)"]
 
 
 def test_visitors_do_not_wait_while_what_a_file_says_is_taken_over(database_url: str, tmp_path: Path) -> None:
@@ -183,7 +174,7 @@ def test_visitors_do_not_wait_while_what_a_file_says_is_taken_over(database_url:
     try:
         import_films(database_url, csv_files.write(tmp_path / "1.csv", csv_files.film(1, price="1.00")))
         assert films(database_url)["f1"].price == 1
-        assert fetch(database_url, "SELECT array_agg(name) FROM locked_then") is None
+        assert fetch_value(database_url, "SELECT array_agg(name) FROM locked_then") is None
     finally:
         execute(database_url, "DROP TRIGGER look ON film_terms", "DROP FUNCTION look", "DROP TABLE locked_then")
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from tests.importing.datasets import fetch, films, import_data_set
+from tests.connections import fetch_value
+from tests.importing.datasets import films, import_data_set
 from tests.importing.random_catalogue import Stored
 
 from filmer.catalogue.folding import fold
@@ -187,7 +188,7 @@ def test_casts_and_filmographies_name_each_other(stored: Stored) -> None:
 @pytest.mark.parametrize("count", [1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK])
 def test_lists_are_cut_into_full_chunks(database_url: str, count: int) -> None:
     import_data_set(database_url, DataSet([ImportedFilm(f"f{at}", f"{at:04d}") for at in range(count)]))
-    lengths = fetch(
+    lengths = fetch_value(
         database_url,
         "SELECT array_agg(cardinality(nos) ORDER BY chunk) FROM listing WHERE list = 'all' AND sort = 'year desc'",
     )
@@ -197,5 +198,5 @@ def test_lists_are_cut_into_full_chunks(database_url: str, count: int) -> None:
 def test_a_catalogue_without_stars_genres_and_years_is_one_too(database_url: str) -> None:
     import_data_set(database_url, DataSet([ImportedFilm("f1", "東京")]))
     assert [film.title for film in films(database_url).values()] == ["東京"]
-    assert fetch(database_url, "SELECT size FROM listing_size WHERE list = 'stars'") == 0
-    assert fetch(database_url, "SELECT size FROM listing_size WHERE list = 'letter:*'") == 1
+    assert fetch_value(database_url, "SELECT size FROM listing_size WHERE list = 'stars'") == 0
+    assert fetch_value(database_url, "SELECT size FROM listing_size WHERE list = 'letter:*'") == 1

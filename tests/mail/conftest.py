@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from tests.conftest import MakeDatabase
+from tests.connections import fetch
 from tests.in_process import MovedClock
 from tests.mail.mail_server import MailServer
-from tests.shop.conftest import LocalShop, fetch, open_store
+from tests.shop.conftest import LocalShop, open_store
 
 from filmer.mail import delivery
 from filmer.mail.delivery import LEASE

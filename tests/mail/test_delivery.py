@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.connections import fetch
 from tests.in_process import MovedClock
 from tests.mail.conftest import FROM, PUBLIC, MailShop
 from tests.mail.mail_server import PASSWORD, USER, Fault, MailServer
-from tests.shop.conftest import fetch
 
 from filmer.mail import smtp
 from filmer.mail.delivery import LATELY, LEASE

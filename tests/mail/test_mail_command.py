@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from tests.commands import filmer
+from tests.connections import fetch
 from tests.mail.conftest import FROM, PUBLIC
 from tests.mail.mail_server import USER, MailServer
-from tests.shop.conftest import fetch
 
 from filmer.settings import SettingsError, SmtpServer, load_settings, parse_mail_from, parse_smtp_url
 from filmer.store.embedded import Engines

@@ -5,9 +5,10 @@ import re
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere
+from tests.connections import fetch
 from tests.mail.conftest import MailShop
 from tests.mail.mail_server import MailServer
-from tests.shop.conftest import LocalShop, buy, fetch, open_store
+from tests.shop.conftest import LocalShop, buy, open_store
 from tests.users import open_account, visitor
 
 OFFICE = "/admin/mail"

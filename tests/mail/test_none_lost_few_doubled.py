@@ -14,12 +14,12 @@ from functools import partial
 import psutil
 import pytest
 from tests.conftest import MakeDatabase, Serve, Server
+from tests.connections import fetch
 from tests.figures import record_figure
 from tests.machine import at_most
 from tests.mail.conftest import FROM, PUBLIC
 from tests.mail.mail_server import Fault, MailServer
 from tests.server_processes import eventually, kill_node, workers
-from tests.shop.conftest import fetch
 
 from filmer.clock import SystemClock
 from filmer.mail.outbox import Outbox

@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
+from tests.connections import fetch
 from tests.in_process import MovedClock
 from tests.mail.conftest import MailShop
 from tests.rentals.conftest import add_feature
-from tests.shop.conftest import DARK_KNIGHT, SHAWSHANK, buy, fetch, put_in_cart
+from tests.shop.conftest import DARK_KNIGHT, SHAWSHANK, buy, put_in_cart
 from tests.users import open_account
 
 from filmer.audit.log import command_line

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from tests.conftest import MakeDatabase, import_films
+from tests.connections import in_database
 from tests.current_edition import connect
-from tests.users import in_database
 
 from filmer.audit.log import Actor
 from filmer.errors import Conflict, NotFound

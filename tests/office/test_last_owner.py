@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 from tests.commands import filmer
-from tests.community.responses import fetch
 from tests.conftest import MakeDatabase, ServeHere
+from tests.connections import fetch
 from tests.users import PASSWORD, open_account, session_of, visitor
 
 from filmer.accounts.schemas import User

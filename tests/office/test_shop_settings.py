@@ -12,9 +12,10 @@ import httpx
 import pytest
 from PIL import Image
 from tests.conftest import MakeDatabase, ServeHere
+from tests.connections import in_database
 from tests.machine import at_most
 from tests.server_processes import eventually
-from tests.users import in_database, open_account, session_of, visitor
+from tests.users import open_account, session_of, visitor
 
 from filmer.office.colours import Accent
 

@@ -8,8 +8,9 @@ import httpx
 import pytest
 from tests.accounts.forms import send
 from tests.conftest import MakeDatabase
+from tests.connections import fetch
 from tests.in_process import MovedClock
-from tests.shop.conftest import SHAWSHANK, LocalShop, buy, fetch, open_store, put_in_cart
+from tests.shop.conftest import SHAWSHANK, LocalShop, buy, open_store, put_in_cart
 from tests.users import PASSWORD, open_account, put_card, token_of
 
 from filmer.personal_data.leaving import UNDO_WITHIN

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.commands import filmer
+from tests.connections import fetch
 from tests.personal_data.conftest import NUMBER, TMDB_ID, Leaver
-from tests.shop.conftest import SHAWSHANK, buy, fetch
+from tests.shop.conftest import SHAWSHANK, buy
 from tests.users import CARD, PASSWORD, open_account
 
 from filmer.personal_data.queries import ERASED, EXPORTED

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from tests.accounts.forms import error_beside, notice_of, send
 from tests.commands import filmer
+from tests.connections import fetch
 from tests.personal_data.conftest import DELETE, Leaver
-from tests.shop.conftest import fetch
 from tests.users import LOGIN, PASSWORD, open_account
 
 from filmer.personal_data.queries import ERASED

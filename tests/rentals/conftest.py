@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from tests.conftest import MakeDatabase
+from tests.connections import fetch
 from tests.in_process import MovedClock
 from tests.responses import data_of
-from tests.shop.conftest import AMELIE, SHAWSHANK, LocalShop, buy, database_url, fetch, open_store, start_shop
+from tests.shop.conftest import AMELIE, SHAWSHANK, LocalShop, buy, database_url, open_store, start_shop
 from tests.users import open_account
 
 from filmer.accounts.schemas import User

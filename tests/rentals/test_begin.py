@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from tests.connections import fetch
 from tests.rentals.conftest import PICKED_UP, WATCHED, RentalShop, add_feature, states
-from tests.shop.conftest import fetch
 from tests.users import open_account
 
 from filmer.errors import NoAccess

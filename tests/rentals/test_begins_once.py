@@ -12,10 +12,11 @@ from typing import Any
 import psycopg
 import pytest
 from tests.conftest import MakeDatabase
+from tests.connections import fetch
 from tests.figures import record_figure
 from tests.in_process import MovedClock
 from tests.rentals.conftest import PICKED_UP, WATCHED, RentalShop, add_feature, rental_ids
-from tests.shop.conftest import LocalShop, fetch, open_store
+from tests.shop.conftest import LocalShop, open_store
 
 from filmer.errors import FilmerError
 

@@ -9,10 +9,11 @@ import httpx
 import psycopg
 import pytest
 from structlog.testing import capture_logs
+from tests.connections import fetch
 from tests.in_process import MovedClock
 from tests.rentals.conftest import CANCEL, PICKED_UP, WATCHED, RentalShop, states
 from tests.responses import data_of, error_of, offences_of
-from tests.shop.conftest import ORDERS, LocalShop, StartShop, assert_not_cached, fetch
+from tests.shop.conftest import ORDERS, LocalShop, StartShop, assert_not_cached
 from tests.shop.test_payment import Gateway
 from tests.shop.test_turns import until
 from tests.users import open_account

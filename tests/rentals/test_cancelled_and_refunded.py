@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from structlog.testing import capture_logs
 from tests.conftest import MakeDatabase
+from tests.connections import fetch
 from tests.figures import record_figure
 from tests.in_process import MovedClock
 from tests.rentals.conftest import CANCEL, PICKED_UP, WATCHED, RentalShop, add_feature, rental_ids
 from tests.rentals.test_copies_promised_once import STEPS, run
-from tests.shop.conftest import CART, LocalShop, fetch, open_store, pay, put_in_cart
+from tests.shop.conftest import CART, LocalShop, open_store, pay, put_in_cart
 
 from filmer.audit.log import command_line
 from filmer.errors import FilmerError

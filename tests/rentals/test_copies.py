@@ -8,9 +8,10 @@ from datetime import timedelta
 import httpx
 import psycopg
 import pytest
+from tests.connections import fetch
 from tests.rentals.conftest import CANCEL, PICKED_UP, WATCHED, RentalShop, rental_ids
 from tests.responses import data_of, error_of
-from tests.shop.conftest import CART, ITEMS, fetch, pay, put_in_cart, refused
+from tests.shop.conftest import CART, ITEMS, pay, put_in_cart, refused
 from tests.users import open_account
 
 from filmer.errors import Conflict

@@ -15,11 +15,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from tests.conftest import MakeDatabase
+from tests.connections import fetch
 from tests.figures import record_figure
 from tests.in_process import MovedClock
 from tests.rentals.conftest import CANCEL, RentalShop, rental_ids
 from tests.rentals.test_begins_once import kill_connections
-from tests.shop.conftest import AMELIE, CART, DARK_KNIGHT, ITEMS, LocalShop, fetch, open_store, pay
+from tests.shop.conftest import AMELIE, CART, DARK_KNIGHT, ITEMS, LocalShop, open_store, pay
 from tests.users import open_account
 
 from filmer.errors import Conflict, InvalidOperation

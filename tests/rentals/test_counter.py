@@ -6,9 +6,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from tests.connections import fetch
 from tests.rentals.conftest import PICKED_UP, WATCHED, RentalShop, add_feature, rental_ids, states
 from tests.responses import data_of
-from tests.shop.conftest import UNDER_SCORE, fetch
+from tests.shop.conftest import UNDER_SCORE
 from tests.shop.test_turns import until
 from tests.users import open_account
 

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from tests.connections import fetch
 from tests.rentals.conftest import PICKED_UP, WATCHED, RentalShop, rental_ids, states
-from tests.shop.conftest import UNDER_SCORE, fetch
+from tests.shop.conftest import UNDER_SCORE
 from tests.shop.forms import followed, form_of, has_form, look, send, text_of
 from tests.users import open_account
 

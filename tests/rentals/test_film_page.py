@@ -4,10 +4,11 @@ import re
 
 import httpx
 import pytest
+from tests.connections import fetch
 from tests.rentals.conftest import PICKED_UP, WATCHED, RentalShop
 from tests.rentals.test_library_page import first_rental
 from tests.search_index import wait_for_index
-from tests.shop.conftest import ITEMS, buy, fetch
+from tests.shop.conftest import ITEMS, buy
 
 from filmer.http.cache_headers import PUBLIC
 

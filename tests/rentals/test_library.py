@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
+from tests.connections import fetch
 from tests.rentals.conftest import LIBRARY, PICKED_UP, WATCHED, RentalShop
 from tests.responses import data_of, error_of
-from tests.shop.conftest import BATMAN_BEGINS, DARK_KNIGHT, assert_not_cached, fetch
+from tests.shop.conftest import BATMAN_BEGINS, DARK_KNIGHT, assert_not_cached
 from tests.users import open_account
 
 from filmer.clock import timestamp

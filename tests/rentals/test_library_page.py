@@ -3,8 +3,9 @@
 import re
 
 import httpx
+from tests.connections import fetch
 from tests.rentals.conftest import PICKED_UP, PROGRESS, WATCHED, RentalShop
-from tests.shop.conftest import BATMAN_BEGINS, SHAWSHANK, assert_not_cached, fetch
+from tests.shop.conftest import BATMAN_BEGINS, SHAWSHANK, assert_not_cached
 
 PAGE = "/library"
 

@@ -11,10 +11,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 import pytest
 from tests.conftest import MakeDatabase
+from tests.connections import fetch
 from tests.in_process import MovedClock
 from tests.rentals.conftest import WATCHED, RentalShop, add_feature, states, token_of, write_feature
 from tests.rentals.test_sending import anybody, stream, trailer, write
-from tests.shop.conftest import LocalShop, fetch, open_store
+from tests.shop.conftest import LocalShop, open_store
 
 SECRET = "s" * 40
 CDN = "https://cdn.example"

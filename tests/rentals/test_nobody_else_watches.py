@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.connections import fetch
 from tests.figures import record_figure
 from tests.rentals.conftest import LIBRARY, PICKED_UP, PROGRESS, WATCHED, RentalShop, rental_ids, states, token_of
-from tests.shop.conftest import DARK_KNIGHT, fetch
+from tests.shop.conftest import DARK_KNIGHT
 from tests.users import open_account
 
 from filmer.audit.log import command_line

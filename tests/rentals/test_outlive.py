@@ -7,9 +7,10 @@ import psycopg
 import pytest
 from tests.backup.random_shops import restore_from, write_backup
 from tests.conftest import MakeDatabase, import_films
+from tests.connections import fetch
 from tests.rentals.conftest import PICKED_UP, PROGRESS, WATCHED, RentalShop, rental_ids
 from tests.responses import data_of, error_of
-from tests.shop.conftest import LocalShop, fetch
+from tests.shop.conftest import LocalShop
 from tests.users import open_account
 
 from filmer.store import migrate as migrating

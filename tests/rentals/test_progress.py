@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from tests.connections import fetch
 from tests.rentals.conftest import PICKED_UP, PROGRESS, WATCHED, RentalShop
 from tests.responses import data_of, error_of, offences_of
-from tests.shop.conftest import assert_not_cached, fetch
+from tests.shop.conftest import assert_not_cached
 from tests.users import open_account
 
 

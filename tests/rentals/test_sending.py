@@ -5,9 +5,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.connections import fetch
 from tests.rentals.conftest import FEATURE, PICKED_UP, WATCHED, RentalShop, states, token_of
 from tests.responses import error_of
-from tests.shop.conftest import fetch
 
 SUBTITLES = b"WEBVTT\n\n00:01.000 --> 00:02.000\nGuten Abend\n"
 

@@ -3,10 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from tests.connections import fetch
 from tests.in_process import MovedClock
 from tests.rentals.conftest import PICKED_UP, WATCHED, RentalShop, add_feature, states
 from tests.responses import data_of
-from tests.shop.conftest import StartShop, fetch, pay, put_in_cart
+from tests.shop.conftest import StartShop, pay, put_in_cart
 
 from filmer.rentals.sales import CODE_LENGTH, CODE_LETTERS
 

@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from tests.connections import fetch
 from tests.rentals.conftest import LIBRARY, PICKED_UP, WATCHED, RentalShop, add_feature, states, token_of
 from tests.responses import data_of, error_of, offences_of
-from tests.shop.conftest import assert_not_cached, fetch
+from tests.shop.conftest import assert_not_cached
 from tests.users import open_account
 
 from filmer.clock import timestamp

@@ -2,8 +2,8 @@
 
 import pytest
 from tests.commands import CommandResult, filmer
+from tests.connections import fetch
 from tests.rentals.conftest import PICKED_UP, RentalShop
-from tests.shop.conftest import fetch
 
 
 def terms(rentals: RentalShop, *arguments: str, **settings: str) -> CommandResult:

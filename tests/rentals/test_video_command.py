@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from tests.commands import CommandResult, filmer
 from tests.conftest import import_films
+from tests.connections import fetch
 from tests.rentals.conftest import PICKED_UP, WATCHED, RentalShop
 from tests.rentals.test_sending import anybody, stream, write
-from tests.shop.conftest import DARK_KNIGHT, fetch
+from tests.shop.conftest import DARK_KNIGHT
 
 from filmer.store.embedded import Engines
 

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from tests.connections import fetch
 from tests.rentals.conftest import CANCEL, PICKED_UP, PROGRESS, WATCHED, RentalShop, states
-from tests.shop.conftest import BATMAN_BEGINS, assert_not_cached, fetch
+from tests.shop.conftest import BATMAN_BEGINS, assert_not_cached
 
 PAGE = f"/watch/{WATCHED}"
 

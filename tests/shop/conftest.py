@@ -11,7 +11,7 @@ import pytest
 from litestar.types import ASGIApp
 from tests.asgi_client import ask, running_app
 from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server
-from tests.current_edition import connect
+from tests.connections import fetch
 from tests.in_process import InProcess
 from tests.responses import data_of, error_of
 from tests.stripe_server import shared_stripe, stripe_server
@@ -107,12 +107,6 @@ def sign_in(store: Store) -> Iterator[SignIn]:
 def customer(sign_in: SignIn) -> httpx.Client:
     """A new customer of the store, whose cart is empty."""
     return sign_in()
-
-
-def fetch(url: str, statement: str, *parameters: Any) -> list[Any]:
-    with connect(url, autocommit=True) as conn:
-        cursor = conn.execute(statement.encode(), parameters)
-        return cursor.fetchall() if cursor.description else []
 
 
 def put_in_cart(client: httpx.Client, movie_id: str = SHAWSHANK, quantity: int = 1) -> httpx.Response:

@@ -7,12 +7,13 @@ from typing import Any
 import httpx
 import pytest
 from tests.conftest import MakeDatabase
+from tests.connections import fetch, in_database
 from tests.in_process import MovedClock
 from tests.responses import data_of
-from tests.shop.conftest import ORDERS, SHAWSHANK, LocalShop, StartShop, fetch, forget_people, open_store
+from tests.shop.conftest import ORDERS, SHAWSHANK, LocalShop, StartShop, forget_people, open_store
 from tests.shop.forms import form_of, look, order_of, put, send
 from tests.stripe_server import GOOD, StripeServer
-from tests.users import in_database, open_account
+from tests.users import open_account
 
 from filmer.shop.draft_queries import keep_currency
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.connections import fetch
 from tests.current_edition import pricing
 from tests.responses import data_of, error_of, not_found, offences_of
 from tests.shop.conftest import (
@@ -18,7 +19,6 @@ from tests.shop.conftest import (
     StartShop,
     Store,
     assert_not_cached,
-    fetch,
     put_in_cart,
 )
 from tests.users import open_account

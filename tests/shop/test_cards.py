@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 from tests.commands import CommandResult, filmer
 from tests.conftest import SECRET_KEY, Serve
+from tests.connections import fetch
 from tests.responses import data_of
-from tests.shop.conftest import StartShop, fetch, pay, put_in_cart, refused
+from tests.shop.conftest import StartShop, pay, put_in_cart, refused
 from tests.users import CARD, open_account, put_card, signed_in
 
 NUMBER = "4539578763621486"

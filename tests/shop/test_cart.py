@@ -6,6 +6,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from tests.conftest import ServeHere
+from tests.connections import fetch
 from tests.current_edition import pricing
 from tests.in_process import MovedClock
 from tests.responses import data_of, error_of
@@ -23,7 +24,6 @@ from tests.shop.conftest import (
     StartShop,
     Store,
     assert_not_cached,
-    fetch,
     put_in_cart,
 )
 from tests.users import open_account, visitor

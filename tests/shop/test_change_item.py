@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from tests.connections import fetch
 from tests.current_edition import pricing
 from tests.responses import data_of, error_of, not_found, offences_of
 from tests.shop.conftest import (
@@ -13,7 +14,6 @@ from tests.shop.conftest import (
     SignIn,
     StartShop,
     assert_not_cached,
-    fetch,
     put_in_cart,
 )
 

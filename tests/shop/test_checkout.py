@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.connections import fetch
 from tests.current_edition import pricing
 from tests.in_process import MovedClock
 from tests.responses import data_of, error_of, offences_of
@@ -22,7 +23,6 @@ from tests.shop.conftest import (
     assert_not_cached,
     buy,
     empty,
-    fetch,
     pay,
     put_in_cart,
     refused,

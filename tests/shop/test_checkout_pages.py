@@ -7,6 +7,7 @@ from decimal import Decimal
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, Serve
+from tests.connections import fetch
 from tests.current_edition import pricing
 from tests.responses import data_of
 from tests.shop.conftest import (
@@ -19,7 +20,6 @@ from tests.shop.conftest import (
     SignIn,
     StartShop,
     Store,
-    fetch,
     open_store,
     pay,
 )

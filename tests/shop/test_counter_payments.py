@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.connections import fetch
 from tests.current_edition import pricing
 from tests.in_process import MovedClock
 from tests.rentals.conftest import CANCEL, PICKED_UP, WATCHED, RentalShop, add_feature, states
 from tests.responses import data_of, error_of
-from tests.shop.conftest import CHECKOUT, ORDERS, StartShop, buy, fetch, pay, put_in_cart, refused
+from tests.shop.conftest import CHECKOUT, ORDERS, StartShop, buy, pay, put_in_cart, refused
 from tests.shop.forms import filled, followed, form_of, has_form, look, order_of, put, send, text_of
 from tests.users import CARD, open_account
 

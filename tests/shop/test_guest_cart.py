@@ -6,19 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.connections import fetch
 from tests.in_process import MovedClock
 from tests.responses import data_of, error_of
-from tests.shop.conftest import (
-    AMELIE,
-    BATMAN_BEGINS,
-    CART,
-    SHAWSHANK,
-    LocalShop,
-    StartShop,
-    Store,
-    fetch,
-    put_in_cart,
-)
+from tests.shop.conftest import AMELIE, BATMAN_BEGINS, CART, SHAWSHANK, LocalShop, StartShop, Store, put_in_cart
 from tests.shop.forms import followed, form_of, look, put, send, text_of
 from tests.shop.test_idempotency import at_once
 from tests.users import PASSWORD, open_account, visitor

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 import pytest
 from tests.conftest import ServeHere
+from tests.connections import fetch
 from tests.in_process import MovedClock
 from tests.raw_connections import Customer, RawConnection
 from tests.responses import data_of, error_of, offences_of
@@ -27,7 +28,6 @@ from tests.shop.conftest import (
     assert_not_cached,
     buy,
     empty,
-    fetch,
     pay,
     put_in_cart,
     refused,

@@ -13,10 +13,11 @@ from typing import Any
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, ServeHere
+from tests.connections import fetch, in_database
 from tests.responses import data_of
-from tests.shop.conftest import AMELIE, CART, ITEMS, ORDERS, SHAWSHANK, LocalShop, fetch, open_store, pay, put_in_cart
+from tests.shop.conftest import AMELIE, CART, ITEMS, ORDERS, SHAWSHANK, LocalShop, open_store, pay, put_in_cart
 from tests.shop.forms import form_of
-from tests.users import CARD, PASSWORD, in_database, open_account, put_card, signed_in, visitor
+from tests.users import CARD, PASSWORD, open_account, put_card, signed_in, visitor
 
 from filmer.accounts import queries as accounts
 from filmer.accounts.schemas import User

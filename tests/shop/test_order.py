@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.conftest import FILMS, import_films
+from tests.connections import fetch
 from tests.responses import data_of, error_of, not_found, offences_of
 from tests.shop.conftest import (
     AMELIE,
@@ -20,7 +21,6 @@ from tests.shop.conftest import (
     Store,
     assert_not_cached,
     buy,
-    fetch,
     pay,
     put_in_cart,
 )

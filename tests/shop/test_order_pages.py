@@ -5,9 +5,9 @@ from decimal import Decimal
 import httpx
 import pytest
 from structlog.testing import capture_logs
+from tests.connections import fetch
 from tests.rentals.conftest import PICKED_UP, WATCHED, clock, moved_shop, rental_ids, rentals, states
 from tests.rentals.test_cancel import PaidShop, paid_shop
-from tests.shop.conftest import fetch
 from tests.shop.forms import followed, form_of, has_form, look, send, text_of
 from tests.users import open_account
 

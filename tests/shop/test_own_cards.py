@@ -5,9 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.connections import fetch
 from tests.in_process import MovedClock
 from tests.responses import data_of
-from tests.shop.conftest import SHAWSHANK, SignIn, StartShop, Store, fetch, pay, put_in_cart, refused
+from tests.shop.conftest import SHAWSHANK, SignIn, StartShop, Store, pay, put_in_cart, refused
 from tests.shop.forms import filled, followed, form_of, look, order_of, put, send, text_of
 from tests.users import CARD, open_account
 

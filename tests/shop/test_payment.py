@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 from structlog.testing import capture_logs
+from tests.connections import fetch
 from tests.in_process import MovedClock
 from tests.responses import data_of, error_of
 from tests.shop.conftest import (
@@ -19,7 +20,6 @@ from tests.shop.conftest import (
     SHAWSHANK,
     StartShop,
     empty,
-    fetch,
     pay,
     put_in_cart,
     refused,

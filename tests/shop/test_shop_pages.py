@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from tests.conftest import MakeDatabase, Serve
+from tests.connections import fetch
 from tests.current_edition import pricing
 from tests.responses import data_of
 from tests.shop.conftest import (
@@ -18,7 +19,6 @@ from tests.shop.conftest import (
     SignIn,
     Store,
     buy,
-    fetch,
     open_store,
     put_in_cart,
 )

@@ -6,9 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.connections import fetch
 from tests.current_edition import pricing
 from tests.responses import data_of
-from tests.shop.conftest import SHAWSHANK, StartShop, fetch, pay, put_in_cart, refused
+from tests.shop.conftest import SHAWSHANK, StartShop, pay, put_in_cart, refused
 from tests.shop.forms import followed, form_of, look, order_of, put, send, text_of
 from tests.shop.stripe_shop import StripeShop, secret_of, shared_shop, shop, start_stripe_shop
 from tests.stripe_server import BROKE, SECRET_KEY, SECURE, StripeServer

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
+from tests.connections import fetch
 from tests.responses import data_of
-from tests.shop.conftest import LocalShop, fetch, pay, put_in_cart, refused
+from tests.shop.conftest import LocalShop, pay, put_in_cart, refused
 from tests.shop.forms import form_of, order_of
 from tests.shop.stripe_shop import StripeShop, secret_of, shared_shop, shop
 from tests.stripe_server import SECRET_KEY, SECURE

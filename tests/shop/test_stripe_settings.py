@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 from tests.commands import filmer
 from tests.conftest import MakeDatabase
-from tests.shop.conftest import fetch
+from tests.connections import fetch, in_database
 from tests.stripe_server import SECRET_KEY, StripeServer
-from tests.users import in_database, open_account
+from tests.users import open_account
 
 from filmer.currencies import currency_code, minor_units
 from filmer.settings import SettingsError, load_settings

@@ -8,8 +8,8 @@ import httpx
 import pytest
 import stripe
 from structlog.testing import capture_logs
+from tests.connections import fetch
 from tests.responses import error_of
-from tests.shop.conftest import fetch
 from tests.shop.stripe_shop import StripeShop, shared_shop, shop
 from tests.stripe_server import event_of, signed
 

@@ -11,10 +11,11 @@ from typing import Any
 import psycopg
 import pytest
 from structlog.testing import capture_logs
+from tests.connections import fetch
 from tests.in_process import MovedClock
 from tests.machine import running_seconds
 from tests.responses import data_of, error_of
-from tests.shop.conftest import AMELIE, CART, ORDERS, LocalShop, StartShop, empty, fetch, pay, put_in_cart, refused
+from tests.shop.conftest import AMELIE, CART, ORDERS, LocalShop, StartShop, empty, pay, put_in_cart, refused
 from tests.shop.test_payment import Gateway, stored_payments
 from tests.users import open_account
 

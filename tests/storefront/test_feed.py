@@ -6,8 +6,8 @@ from xml.etree import ElementTree as ET
 
 import httpx
 from tests.conftest import MakeDatabase, ServeHere, import_films
+from tests.connections import in_database
 from tests.server_processes import eventually
-from tests.users import in_database
 
 from filmer.audit.log import command_line
 from filmer.importing import pipeline

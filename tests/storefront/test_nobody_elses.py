@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from tests.community.conftest import GODFATHER, SHAWSHANK, tmdb_settings
-from tests.community.responses import fetch
 from tests.conftest import MakeDatabase, ServeHere
+from tests.connections import fetch
 from tests.office.addresses import OFFICE
 from tests.rentals.conftest import add_feature
 from tests.sandbox import Sandbox, shared_sandbox

@@ -25,10 +25,11 @@ import pytest
 from msgspec import inspect
 from tests.browser.storefront import aside
 from tests.conftest import MakeDatabase, ServeHere
+from tests.connections import in_database
 from tests.layers import framework_of
 from tests.mail.test_letters import LINKS
 from tests.server_in_thread import ServerInThread
-from tests.users import CARD, PASSWORD, in_database, open_account, put_card, session_of, visitor
+from tests.users import CARD, PASSWORD, open_account, put_card, session_of, visitor
 
 import filmer
 from filmer.accounts.schemas import Role, User

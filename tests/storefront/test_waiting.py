@@ -11,8 +11,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 from tests.community.conftest import SHAWSHANK, tmdb_settings
-from tests.community.responses import fetch
 from tests.conftest import SECRET_KEY, MakeDatabase, ServeHere
+from tests.connections import fetch
 from tests.in_process import MovedClock
 from tests.sandbox import Sandbox, shared_sandbox
 from tests.shop.forms import form_of, put, send, text_of

@@ -17,7 +17,7 @@ from filmer.http.uploads import UPLOAD
 
 MAX_DRAINED = 256 * 1024  # bytes; with more left, the connection is closed
 DRAIN_SECONDS = 1.0
-LINGER_SECONDS = 20.0  # for the rest of an upload, after its response
+LINGER_SECONDS = 60.0  # for the rest of an upload, after its response
 CLOSE_SECONDS = 0.05  # Granian, told to close while it is still reading, sometimes leaves the connection open
 
 

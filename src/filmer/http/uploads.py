@@ -36,7 +36,7 @@ from filmer.http.json_text import Members
 
 MEDIA_TYPE = "multipart/form-data"
 UPLOAD = "filmer.upload"  # in a request's scope: bytes that are read after a refusal (edge/body_drain.py)
-MAX_REFUSED = 2**29  # bytes that are read of a file after its refusal, so that its sender sees the page that says so
+MAX_REFUSED = 2**31  # bytes that are read of a file after its refusal, so that its sender sees the page that says so
 MAX_FIELDS = 100
 MAX_TEXT = 64 * 1024  # bytes of all fields
 MAX_STRANGERS_TEXT = 40_000  # of who has to sign in first

@@ -309,6 +309,7 @@ class _Indexer:
         self._conn = conn
         self._pool = ThreadPoolExecutor(2)
         self._slots = Semaphore(1 if (os.cpu_count() or 1) <= 2 else 2)
+        self._idle: list[psycopg.Connection[Any]] = []  # connections that build nothing at this moment
         self._is_closed = False
         self._futures: list[Future[None]] = []
 
@@ -318,6 +319,8 @@ class _Indexer:
     def __exit__(self, *_: object) -> None:
         self._is_closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
+        for conn in self._idle:
+            conn.close()
 
     def start(self, *tables: str) -> None:
         statements = [statement for table in tables for statement in queries.index_statements(self._conn, table)]
@@ -332,9 +335,13 @@ class _Indexer:
     def _run(self, action: Callable[[psycopg.Connection[Any], str], None], argument: str) -> None:
         info = self._conn.info
         with self._slots:
-            if not self._is_closed:
-                with queries.connect(info.dsn, info.password) as conn:
-                    action(conn, argument)
+            if self._is_closed:
+                return
+            conn = self._idle.pop() if self._idle else queries.connect(info.dsn, info.password)
+            try:
+                action(conn, argument)
+            finally:
+                self._idle.append(conn)
 
 
 FILM_RANKS = (

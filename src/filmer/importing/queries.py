@@ -146,8 +146,8 @@ def create_index(conn: Connection, statement: str) -> None:
     GIN collects words in a tree before it writes them, and finds them faster in one that fits the processor's cache
     (decision 0007). With so little PostgreSQL also starts no parallel workers, which would take the writer's core.
     """
-    if "USING gin" in statement:
-        conn.execute("SET maintenance_work_mem = '32MB'")
+    is_gin = "USING gin" in statement
+    conn.execute("SET maintenance_work_mem = '32MB'" if is_gin else "RESET maintenance_work_mem")
     conn.execute(statement.encode())
 
 

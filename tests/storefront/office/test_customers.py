@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from tests.community.responses import fetch
 from tests.conftest import MakeDatabase, ServeHere
+from tests.connections import fetch
 from tests.office.addresses import OFFICE
 from tests.users import CARD, LOGIN, PASSWORD, open_account, put_card, session_of, signed_in, token_of, visitor
 

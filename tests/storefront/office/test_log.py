@@ -11,8 +11,9 @@ import httpx
 import pytest
 from tests.commands import filmer
 from tests.conftest import MakeDatabase, ServeHere
-from tests.shop.conftest import AMELIE, fetch
-from tests.users import in_database, open_account, session_of, visitor
+from tests.connections import fetch, in_database
+from tests.shop.conftest import AMELIE
+from tests.users import open_account, session_of, visitor
 
 from filmer.accounts.schemas import User
 from filmer.audit.log import Actor, Personal, Values, command_line, record

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import MakeDatabase, ServeHere
+from tests.connections import in_database
 from tests.current_edition import connect, pricing
-from tests.users import in_database, open_account, session_of, visitor
+from tests.users import open_account, session_of, visitor
 
 from filmer.catalogue.bulk_prices import BulkPrices, Change, Choice
 from filmer.catalogue.filters import Filters
