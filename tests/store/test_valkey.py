@@ -134,6 +134,18 @@ def test_publishing_gives_the_claim_back(engines: Engines, key: str, value: byte
         assert int(client.ttl(key)) <= 30
 
 
+def test_who_could_not_claim_takes_nobodys_value_away(engines: Engines, key: str) -> None:
+    """The server was away when it was asked, and is back when there is nothing to store."""
+
+    async def release(cache: SharedCache) -> None:
+        await cache.put(key, b"good", seconds=30)
+        cache.put_or_release(key, None, seconds=30)
+
+    using(engines.redis_url, release)
+    with redis.Redis.from_url(engines.redis_url) as client:
+        assert client.get(key) == b"good"
+
+
 def test_one_of_many_is_to_compute_and_its_claim_ends_by_itself(engines: Engines, key: str) -> None:
     async def claim_often(cache: SharedCache) -> list[bytes | None]:
         return list(await asyncio.gather(*(cache.get_or_claim(key, milliseconds=60_000) for _ in range(20))))

@@ -24,6 +24,7 @@ RETRY_SECONDS = 1.0  # after a failure, no call is sent for this long
 
 FAILURES = (RedisError, OSError, TimeoutError, RuntimeError)  # uvloop raises the last on a reset connection
 CLAIMED = b"claimed"  # in place of a value that a process computes
+_RELEASE = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1])"
 MAX_BATCH = 100  # commands that are sent together
 
 
@@ -93,10 +94,11 @@ class SharedCache:
     def put_or_release(self, key: str, value: bytes | None, *, seconds: int) -> None:
         """Stores the value of a claimed key, or releases the claim where there is none, without waiting for it.
 
-        A claim that has expired may be another's by now: then its value, or its claim, goes, and is computed once more.
+        A claim that has expired may be another's by now: then its claim goes, and the value is computed once more. A
+        value stays, also where there was no claim as the server could not be asked for one.
         """
         if value is None:
-            self._send(lambda batch: batch.delete(key))
+            self._send(lambda batch: batch.eval(_RELEASE, 1, key, CLAIMED))
         else:
             self.put_in_background(key, value, seconds=seconds)
 
