@@ -30,7 +30,7 @@ def fetch(database_url: str, statement: str, *parameters: Any) -> list[Any]:
     """The rows of one statement, which reads the edition that is current; [] of one that has none."""
 
     async def work(conn: Connection) -> list[Any]:
-        cursor = await conn.execute(statement.encode(), parameters)
+        cursor = await conn.execute(statement.encode(), parameters or None)
         return await cursor.fetchall() if cursor.description else []
 
     rows: list[Any] = _kept().run(database_url, work, is_transaction=False)
