@@ -1,5 +1,6 @@
 """Periods, the one before, and what lies between them, in words; and the sums of days that are over."""
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -51,6 +52,14 @@ def percent(now: Decimal, before: Decimal) -> int | None:
     if before <= 0:
         return None
     return int(((now - before) * 100 / before).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def difference(now: Decimal, before: Decimal, money: Callable[[Decimal], str]) -> str:
+    """By how much it is more or less, in words: ``$5.00 more (+12 %)``. ``money`` writes an amount."""
+    if now == before:
+        return "the same"
+    words, share = f"{money(abs(now - before))} {'more' if now > before else 'less'}", percent(now, before)
+    return words if share is None else f"{words} ({share:+d}\N{NO-BREAK SPACE}%)"
 
 
 async def tidy(database: Database, clock: Clock) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, Literal
 
 from litestar.response import Stream
@@ -13,7 +14,7 @@ from filmer.http.query import Query, read_query
 from filmer.importing.spreadsheet_csv import Cell, rows
 from filmer.office import takings_queries as queries
 from filmer.office.chart import chart_of
-from filmer.office.takings import Period, percent
+from filmer.office.takings import Period, difference
 from filmer.shop.schemas import NOTHING
 from filmer.store.postgres import Connection, Database
 from filmer.storefront.forms import FilledForm, without_blanks
@@ -80,7 +81,8 @@ class TakingsPages(Handlers):
         form = filled_query(_LABELS, query_string, error) if error else FilledForm(_LABELS, shown)
         return self._pages.personal(
             "office/takings.html", request, visitor, failed=error, form=form, by="day" if error else params.by,
-            period=period, presets=_presets(today), percent=percent, most=queries.SHOWN, **values,
+            period=period, presets=_presets(today), most=queries.SHOWN,
+            difference=partial(difference, money=self._pages.formats.money), **values,
         )  # fmt: skip
 
     async def download(self, request: AnyRequest) -> Stream:
