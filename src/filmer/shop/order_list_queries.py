@@ -18,10 +18,10 @@ MOST_COUNTED = 1000  # orders; of more it is only said that there are more
 MOST_PEOPLE = 1000  # whose orders are looked up; where a text is part of more names, orders are read by time and tested
 DIGITS = 4  # of a card's number
 
-_UNPAID = "o.id IN (SELECT order_id FROM rental WHERE state = 'unpaid')"
+_UNPAID = "SELECT order_id FROM rental WHERE state = 'unpaid'"
 _STATES = {
-    "unpaid": _UNPAID,
-    "paid": f"c.order_id IS NULL AND NOT {_UNPAID}",
+    "unpaid": f"o.id = ANY(ARRAY({_UNPAID}))",  # looked up: they are few, and would be met late on the way through all
+    "paid": f"c.order_id IS NULL AND NOT o.id IN ({_UNPAID})",
     "cancelled": "c.order_id IS NOT NULL",
     "owed": "o.id IN (SELECT order_id FROM cancellation WHERE refund IN ('initiated', 'failed'))",
 }
@@ -71,8 +71,13 @@ async def select_orders_page(
     is_back = edge is not None and after is None
     sign, direction = ("<", "DESC") if is_descending != is_back else (">", "ASC")
     beyond = f" AND (o.placed, o.place) {sign} (SELECT placed, place FROM shop_order WHERE id = %(edge)s)"
-    statement = f"""{ORDER} WHERE {tests}{beyond if edge is not None else ""}
-        ORDER BY o.placed {direction}, o.place {direction} LIMIT %(size)s"""
+    order = f"ORDER BY o.placed {direction}, o.place {direction}"
+    people = "JOIN account a ON a.id = o.account_id" if is_common else ""
+    # People are looked up for those orders alone that are shown.
+    statement = f"""{ORDER} WHERE o.id IN (
+            SELECT o.id FROM shop_order o {people} LEFT JOIN cancellation c ON c.order_id = o.id
+            WHERE {tests}{beyond if edge is not None else ""} {order} LIMIT %(size)s
+        ) {order}"""
     # Never prepared: which index is quick depends on the values.
     cursor = await conn.execute(statement.encode(), values | {"edge": edge, "size": size + 1}, prepare=False)
     rows = [OrderState(*row) for row in await cursor.fetchall()]
