@@ -137,4 +137,6 @@ def test_pages_follow_each_other_and_lead_back(
         page = shop.page(wanted, after=pages[-1][-1])
     assert list(itertools.chain.from_iterable(pages)) == expected
     for earlier, later in itertools.pairwise(pages):
-        assert [order.id for order in shop.page(wanted, before=later[0]).orders] == earlier
+        back = shop.page(wanted, before=later[0])
+        assert [order.id for order in back.orders] == earlier
+        assert (back.has_before, back.has_after) == (earlier is not pages[0], True)
