@@ -258,13 +258,13 @@ def swap(
         copy_new_terms(conn, new_terms)
         if run and not is_undo:
             _insert_added(conn, run.actor.at)
+        _lock_table(conn, edit_queries.LOCK_EDITS)  # first, as whoever saves a film changes its price after this lock
         _lock_table(conn, "film_terms IN SHARE ROW EXCLUSIVE MODE")
         if is_undo:
             former_queries.restore_terms(conn)
         elif run:
             former_queries.keep_former(conn)
         upsert_terms(conn)
-        _lock_table(conn, edit_queries.LOCK_EDITS)
         edit_queries.update_imported(conn, said.values())
         edit_queries.forget_taken_back(conn, until=edits)
         _, newer = edit_queries.select_edits(conn, after=edits)

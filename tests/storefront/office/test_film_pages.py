@@ -12,6 +12,7 @@ import httpx
 import pytest
 from PIL import Image
 from tests.conftest import MakeDatabase, ServeHere
+from tests.connections import fetch
 from tests.current_edition import connect
 from tests.server_in_thread import ServerInThread
 from tests.users import CARD, open_account, put_card, signed_in, visitor
@@ -333,6 +334,27 @@ def test_a_poster_of_ones_own_is_written_anew(shop: Shop) -> None:
     save(shop, OTHER, **{"back-poster": "1"})
     heard(shop)
     assert shop.server.client.get(f"/posters/{OTHER}").content == drawn
+
+
+def test_the_log_has_posters_and_prices(shop: Shop) -> None:
+    """What was changed alone: an own poster that is replaced by another was one already."""
+    (since,) = fetch(shop.url, "SELECT coalesce(max(id), 0) FROM audit_entry")[0]
+    for color in ("#112233", "#332211"):
+        picture = io.BytesIO()
+        Image.new("RGB", (30, 40), color).save(picture, "PNG")
+        assert send(shop, SMALL, shown(shop, SMALL), picture.getvalue()).status_code == 303
+    save(shop, SMALL, **{"back-poster": "1"})
+    save(shop, SMALL, price="7.77")
+    save(shop, SMALL, **{"back-price": "1"})
+    entries = fetch(
+        shop.url, "SELECT action, subject_id, before, after FROM audit_entry WHERE id > %s ORDER BY id", since
+    )
+    assert {subject for _, subject, _, _ in entries} == {SMALL}
+    posters = [(before.get("own"), after.get("own")) for action, _, before, after in entries if action == "film.poster"]
+    assert posters == [(False, True), (None, None), (True, False)]
+    prices = [(before["price"], after["price"]) for action, _, before, after in entries if action == "film.price"]
+    assert [after for _, after in prices] == ["7.77", prices[0][0]]
+    assert prices[1][0] == "7.77"
 
 
 def test_a_price_by_hand_outlives_an_import(shop: Shop) -> None:

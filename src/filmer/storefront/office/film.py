@@ -90,29 +90,30 @@ class FilmEditPages(Handlers):
         """The film as it is from now on, and the names of those of its people who were not in the catalogue."""
         actor, back, formats = visitor.actor, set[str](), self._pages.formats
         poster, flaw = (None, poster) if isinstance(poster, InvalidRequest) else (poster, None)
-        if film_id is None:
-            texts = film_form.sent_texts(form)
-            fields, price, terms = await film_form.read_values(conn, None, texts, form, formats, flaw)
-            new = await new_among(conn, fields)
-            film = await film_edits.add(conn, _identifier(form), fields, actor)
+        edit = await film_edits.find(conn, film_id, lock=True) if film_id else None
+        texts = film_form.changed_texts(form, await self._texts(conn, edit)) if edit else film_form.sent_texts(form)
+        fields, price, terms = await film_form.read_values(
+            conn, edit.film if edit else None, texts, form, formats, flaw
+        )
+        new = await new_among(conn, fields)
+        if edit:
+            film, back = edit.film, {name.removeprefix("back-") for name, _ in form.members if name.startswith("back-")}
         else:
-            edit = await film_edits.find(conn, film_id, lock=True)
-            texts = film_form.changed_texts(form, await self._texts(conn, edit))
-            fields, price, terms = await film_form.read_values(conn, edit.film, texts, form, formats, flaw)
-            new = await new_among(conn, fields)
-            back = {name.removeprefix("back-") for name, _ in form.members if name.startswith("back-")}
-            film = await film_edits.change(conn, edit, fields, actor, taken_back=back)
-        if poster is not None or "poster" in back:
-            await film_edits.set_poster(conn, film, poster, actor)
+            film = await film_edits.add(conn, _identifier(form), fields, actor)
+        # The price before the edition, in the order in which all who set prices lock the two.
         if "price" in back:
             await film_edits.set_price(conn, film, None, actor, taken_back=True)
-        elif price is not UNSET and (film_id or price is not None):
+        elif price is not UNSET and (edit or price is not None):
             await film_edits.set_price(conn, film, price, actor)
-        if terms != NewTerms() and (film_id or texts["startDays"] or texts["hours"] or texts["copies"]):
+        if terms != NewTerms() and (edit or texts["startDays"] or texts["hours"] or texts["copies"]):
             try:
                 await set_terms(conn, film.id, terms, actor, now=self._clock.now())
             except Conflict as error:
                 raise InvalidRequest([FieldError("copies", f"can't be: {error.message}")]) from None
+        if poster is not None or "poster" in back:
+            await film_edits.set_poster(conn, film, poster, actor)
+        if edit:
+            film = await film_edits.change(conn, edit, fields, actor, taken_back=back)
         return film, new
 
     async def hide(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
