@@ -2,22 +2,26 @@
 
 import asyncio
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import pytest
 from tests.conftest import MakeDatabase, import_films
-from tests.connections import in_database
-from tests.current_edition import connect
+from tests.connections import fetch, in_database
+from tests.current_edition import connect, pricing
 
 from filmer.audit.log import Actor
 from filmer.errors import Conflict, NotFound
 from filmer.importing import pipeline
+from filmer.importing.edit_queries import LOCK_EDITS
 from filmer.importing.film_edits import FilmRecord
 from filmer.importing.progress import Progress
 from filmer.office import film_edits
 from filmer.office.film_queries import select_rebuild
 from filmer.office.rebuilding import Rebuilding
+from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection, Database
 
 FILM, OTHER = "tt0111161", "tt0372784"
@@ -223,3 +227,19 @@ def test_what_a_crash_has_prevented_is_built_by_the_next_round(url: str) -> None
     assert before
     assert after
     assert after < before, "fewer films follow it by now"
+
+
+def test_who_saves_a_film_and_its_price_waits_for_no_swap(url: str) -> None:
+    """An import that is to be swapped in meanwhile waits before it holds anything that the saving needs."""
+    waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'film_edit'::regclass"
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(url) as saving:
+        saving.execute(f"LOCK TABLE {LOCK_EDITS}".encode())
+        saving.execute(USE_CURRENT_EDITION_LOCALLY)
+        importing = pool.submit(import_films, url)
+        while not fetch(url, waiting):
+            assert not importing.done()
+        saving.execute("SET LOCAL lock_timeout = '100ms'")
+        saving.execute(pricing("8.88"), [OTHER])
+        saving.commit()
+        importing.result()
+    assert fetch(url, "SELECT price::text FROM film_terms WHERE film_id = %s", OTHER) == [("8.88",)]
