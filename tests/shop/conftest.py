@@ -69,7 +69,7 @@ def forget_people(url: str) -> None:
             FOR it IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN
                 ('migration', 'secret_key', 'edition', 'import_run', 'genre', 'film_terms', 'film_in_use',
                  'shop_settings')
-            LOOP EXECUTE format('DELETE FROM %%I', it); END LOOP;
+            LOOP EXECUTE format('DELETE FROM %I', it); END LOOP;
         END $$
         """,
     )
