@@ -104,7 +104,7 @@ def personal(method: HttpMethod, path: str, handler: Callable[..., Any], *, stat
 
 
 class _OneAppsRouter(Router):
-    """Of one application, which would else copy the router and all that its handlers refer to: a fifth of a start."""
+    """Of one application, which would else copy the router and all that its handlers refer to."""
 
     def __deepcopy__(self, _: object) -> Self:
         return self

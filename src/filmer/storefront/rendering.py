@@ -126,7 +126,8 @@ class Templates:
         self._environment.filters.update(
             money=self.money,
             capitalize_first=lambda text: text[:1].upper() + text[1:],
-            long_date=lambda day: self._foreign(shop.formats.day(day)),
+            long_date=self._long_date,
+            day_or_month=lambda day, unit: f"{day:%B %Y}" if unit == "month" else self._long_date(day),
             **{
                 name: self._as_shop_writes(name)
                 for name in ("number", "decimal", "amount", "about", "short_day", "moment")
@@ -146,6 +147,9 @@ class Templates:
     def _as_shop_writes(self, name: str) -> "Callable[..., str]":
         """A filter of ``Formats``, as they are whenever it is used."""
         return lambda value: str(getattr(self.shop.formats, name)(value))
+
+    def _long_date(self, day: date) -> str:
+        return self._foreign(self.shop.formats.day(day))
 
     def _foreign(self, text: str) -> str:
         """Words of the shop's locale, marked where it is not English, as the rest of a page is."""

@@ -4,6 +4,7 @@ import io
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from html import unescape
 from typing import Any, NamedTuple
@@ -397,3 +398,19 @@ def test_every_change_is_in_the_audit_log(shop: Shop) -> None:
             "SELECT action, before, after FROM audit_entry WHERE subject_id = %s ORDER BY id DESC LIMIT 1", [FILM]
         ).fetchone()
     assert row == ("film.edit", {"certificate": None}, {"certificate": "18"})
+
+
+def test_a_price_is_locked_before_the_edition(shop: Shop) -> None:
+    """As all who set prices do: two who took them in different orders would wait for each other."""
+    said = shown(shop, OTHER)
+    save(shop, OTHER, price="6.66")
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%film_terms%'"
+    with ThreadPoolExecutor(1) as pool, connect(shop.url) as conn:
+        conn.execute("SELECT FROM film_terms WHERE film_id = %s FOR UPDATE", [OTHER])
+        saving = pool.submit(save, shop, OTHER, title="Locked", price="7.77")
+        while not fetch(shop.url, waiting):
+            assert not saving.done()
+        conn.execute("SELECT FROM edition FOR UPDATE NOWAIT")
+        conn.commit()
+        saving.result()
+    save(shop, OTHER, title=said["title"], **{"back-price": "1"})
