@@ -50,9 +50,10 @@ def first_characters() -> list[str]:
         *scripts.values(),
         *signs.values(),
     ]
-    drawn = random.Random(DRAWN)
-    printable = [chr(code) for code in range(0xA0, 0x110000) if chr(code).isprintable() and not chr(code).isspace()]
-    return list(dict.fromkeys(characters + drawn.sample(printable, DRAWN)))
+    if DRAWN:
+        printable = [chr(code) for code in range(0xA0, 0x110000) if chr(code).isprintable() and not chr(code).isspace()]
+        characters += random.Random(DRAWN).sample(printable, DRAWN)
+    return list(dict.fromkeys(characters))
 
 
 FIRST = first_characters()
