@@ -4,12 +4,14 @@ A test process starts several hundred servers on its threads. To make their appl
 nearly all of that is Litestar looking at our handlers again. Servers that are processes compile for themselves.
 """
 
-import functools
 from collections.abc import Callable, Hashable
-from types import CodeType
+from itertools import zip_longest
+from types import CodeType, SimpleNamespace
 from typing import Any, TypeVar
 
 import jinja2
+from cachetools import LRUCache
+from litestar import Router
 from litestar._kwargs import KwargsModel
 from litestar._signature import SignatureModel
 from litestar.handlers.base import BaseRouteHandler
@@ -21,6 +23,7 @@ Value = TypeVar("Value")
 
 def compile_once() -> None:
     _of_handlers()
+    _of_routers()
     _of_templates()
 
 
@@ -50,15 +53,37 @@ def _of_handlers() -> None:
         setattr(owner, name, replacement)
 
 
+def _of_routers() -> None:
+    """All handlers by path, which Litestar collects anew for each of them that it adds."""
+    collect = vars(Router)["route_handler_method_map"].fget
+    kept: LRUCache[int, tuple[list[Any], list[Any], dict[str, dict[str, Any]]]] = LRUCache(16)
+
+    def collected(self: Router) -> dict[str, dict[str, Any]]:
+        of, known, handlers = kept.get(id(self.routes), ([], [], {}))
+        if of is not self.routes:
+            of, known, handlers = kept[id(self.routes)] = self.routes, [], {}
+        added = [new for new, old in zip_longest(self.routes, known) if new is not old]
+        for path, methods in collect(SimpleNamespace(routes=added)).items() if added else ():
+            handlers.setdefault(path, {}).update(methods)
+        known[:] = self.routes
+        return handlers
+
+    type.__setattr__(Router, "route_handler_method_map", property(collected))
+
+
 def _of_templates() -> None:
-    """Of the Python source that a template becomes, which differs where an environment's settings and filters do."""
-    compiled = jinja2.Environment()._compile
+    """Filters are found when a template is rendered; without the optimizer none is called when it is compiled."""
+    compiled = jinja2.Environment.compile
+    kept: dict[Hashable, CodeType] = {}
 
-    @functools.cache
-    def compile_source(source: str, filename: str) -> CodeType:
-        return compiled(source, filename)
+    def compile_template(
+        self: jinja2.Environment, source: str, name: str | None = None, filename: str | None = None
+    ) -> CodeType:
+        settings = self.autoescape, self.trim_blocks, self.lstrip_blocks, frozenset(self.filters)
+        self.optimized = False
+        return _kept(kept, (source, name, filename, settings), lambda: compiled(self, source, name, filename))
 
-    setattr(jinja2.Environment, "_compile", lambda _, source, filename: compile_source(source, filename))  # noqa: B010
+    type.__setattr__(jinja2.Environment, "compile", compile_template)
 
 
 def _function(fn: Callable[..., Any]) -> Hashable:

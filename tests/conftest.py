@@ -1,6 +1,7 @@
 """What tests stand on: real engines (one pair a test process), a database a test asks for, a real server."""
 # Which test runs when, and beside which others, is decided in tests/scheduling.py.
 
+import atexit
 import contextlib
 import functools
 import gc
@@ -23,6 +24,7 @@ import pytest
 import structlog
 from tests.compiled_once import compile_once
 from tests.connections import close_connections, fetch
+from tests.programs_in_threads import programs_as_processes, run_programs_in_threads
 from tests.search_index import wait_for_index
 from tests.server_in_thread import ServerInThread
 
@@ -56,8 +58,7 @@ periodic.EVERY_SECONDS = 1e6
 _transports = vars(httpx._transports.default)
 _transports["create_ssl_context"] = functools.cache(httpx.create_ssl_context)
 compile_once()
-# Nor do they unpack search indexes where the tests' user keeps data.
-vars(store_engines)["default_data_dir"] = lambda: Path(tempfile.gettempdir()) / f"filmer-tests-{os.getuid()}"
+run_programs_in_threads()
 os.environ["FILMER_SECRET_KEY"] = SECRET_KEY  # no test makes one where the tests' user keeps theirs
 for variable in [name for name in os.environ if name.startswith("TMDB_")]:
     del os.environ[variable]  # no test asks the real TMDB, even if the environment has a credential for it
@@ -105,6 +106,17 @@ def engines_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@functools.cache
+def indexes_folder() -> Path:
+    """Where this process's servers unpack search indexes: in memory, as each file is waited for until it is stored."""
+    folder = Path(tempfile.mkdtemp(prefix="filmer-indexes-", dir=in_memory()))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+vars(store_engines)["default_data_dir"] = indexes_folder  # never where the tests' user keeps data
+
+
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A data directory of this test's own, not made yet."""
@@ -149,19 +161,29 @@ def make_database(engines: Engines) -> Iterator[MakeDatabase]:
         name = f"test_{uuid.uuid4().hex}"
         url = copy(name, _WITH_FILMS if films else _EMPTY)
         # One Valkey serves all: no two may be taken for each other.
-        fetch(url, "UPDATE edition SET database = gen_random_uuid()")
-        _when_done(lambda: drop(name, url))
+        own = uuid.uuid4()
+        fetch(url, "UPDATE edition SET database = %s", own)
+        _when_done(lambda: drop(name, url, own))
         return url
 
-    def drop(name: str, url: str) -> None:
+    def drop(name: str, url: str, own: uuid.UUID) -> None:
         close_connections(url)
         conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
+        for index in indexes_folder().glob(f"search/{own.hex}-*"):
+            shutil.rmtree(index, ignore_errors=True)
 
     with psycopg.connect(engines.database_url, autocommit=True) as conn:
         with psycopg.connect(copy(_EMPTY), autocommit=True) as empty:
             list(migrate(empty))
         yield make
     close_connections()
+
+
+@pytest.fixture
+def real_programs() -> Iterator[None]:
+    """For tests of the programs that servers start."""
+    with programs_as_processes():
+        yield
 
 
 @pytest.fixture
@@ -269,20 +291,18 @@ def _when_done(clean_up: Callable[[], object]) -> None:
 
 
 @pytest.fixture(scope="session")
-def serve(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Serve:
+def serve(engines: Engines) -> Serve:
     """Starts real servers on this process's engines: ``serve(database_url, "--workers", "2", CACHE_…="5")``.
 
     One that a test or fixture starts ends with it: all together would use up PostgreSQL's connections.
     """
-
-    data_dir = tmp_path_factory.mktemp("data")  # search indexes are unpacked there
 
     def start(database_url: str, *arguments: str, **environment: str) -> Server:
         defaults = {
             "DATABASE_URL": database_url,
             "REDIS_URL": engines.redis_url,
             "FILMER_WORKERS": "1",
-            "FILMER_DATA_DIR": str(data_dir),
+            "FILMER_DATA_DIR": str(indexes_folder()),
         }
         server = Server(defaults | environment, list(arguments))
         _when_done(server.stop)
@@ -292,19 +312,17 @@ def serve(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Serve:
 
 
 @pytest.fixture(scope="session")
-def serve_here(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> ServeHere:
+def serve_here(engines: Engines) -> ServeHere:
     """Starts real servers on threads of this process: ``serve_here(database_url, CACHE_DURATION_SECONDS="5")``.
 
     In a third of the time of ``serve``, for who needs a server's answers and nothing else of it.
     """
 
-    data_dir = tmp_path_factory.mktemp("data")  # search indexes are unpacked there
-
     def start(database_url: str, **environment: str) -> ServerInThread:
         defaults = {
             "DATABASE_URL": database_url,
             "REDIS_URL": engines.redis_url,
-            "FILMER_DATA_DIR": str(data_dir),
+            "FILMER_DATA_DIR": str(indexes_folder()),
         }
         server = ServerInThread(defaults | environment)
         _when_done(server.stop)

@@ -5,10 +5,11 @@ import re
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from tests.conftest import MakeDatabase, Serve, Server
+from tests.conftest import MakeDatabase, Serve, ServeHere, Server
 from tests.current_edition import BREAK, connect
 from tests.machine import answered_within
 from tests.responses import TIME, error_of
+from tests.server_in_thread import ServerInThread
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +23,10 @@ def broken(make_database: MakeDatabase, serve: Serve) -> Server:
 
 
 @pytest.fixture(scope="session")
-def abandoned(make_database: MakeDatabase, serve: Serve) -> Server:
+def abandoned(make_database: MakeDatabase, serve_here: ServeHere) -> ServerInThread:
     """A server whose database is gone."""
     url = make_database(films=True)
-    server: Server = serve(url, CACHE_DURATION_SECONDS="0")
+    server = serve_here(url, CACHE_DURATION_SECONDS="0")
     name = str(conninfo_to_dict(url)["dbname"])
     with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as conn:
         conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
@@ -41,7 +42,7 @@ def test_a_fault_of_ours_is_500_and_tells_a_request_id_and_nothing_else(broken: 
     assert response.headers["x-request-id"] in broken.output()
 
 
-def test_a_database_that_is_away_is_503_with_retry_after(abandoned: Server) -> None:
+def test_a_database_that_is_away_is_503_with_retry_after(abandoned: ServerInThread) -> None:
     response = abandoned.client.get("/api/v1/movies/tt0111161")
     error = error_of(response, 503, "SERVICE_UNAVAILABLE")
     assert error["details"] == {}
@@ -49,7 +50,7 @@ def test_a_database_that_is_away_is_503_with_retry_after(abandoned: Server) -> N
     assert response.headers["cache-control"] == "no-store"
 
 
-def test_health_without_a_database_is_503_as_the_spec_prints_it_within_two_seconds(abandoned: Server) -> None:
+def test_health_without_a_database_is_503_as_the_spec_prints_it_within_two_seconds(abandoned: ServerInThread) -> None:
     """contract §6.6: "success" stays true"""
     response = abandoned.client.get("/api/v1/health")
     assert response.status_code == 503

@@ -198,6 +198,7 @@ def test_no_two_films_have_one_id(url: str) -> None:
         change(url, "nobody", {"title": "x"})
 
 
+@pytest.mark.usefixtures("real_programs")
 def test_what_a_crash_has_prevented_is_built_by_the_next_round(url: str) -> None:
     """The edit is committed; whoever should have built the catalogue is gone. Of two processes, one builds it."""
     place = "SELECT count(*) FROM film f, film g WHERE f.id = %s AND g.no > f.no"

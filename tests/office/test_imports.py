@@ -353,6 +353,7 @@ def programs() -> list[psutil.Process]:
     ]
 
 
+@pytest.mark.usefixtures("real_programs")
 def test_one_at_a_time_and_one_that_is_killed_has_changed_nothing(office: Office) -> None:
     before = office.films()
     many = "title,year\n" + "".join(f"Film {at},{1900 + at % 100}\n" for at in range(30_000))
@@ -377,6 +378,7 @@ def test_one_at_a_time_and_one_that_is_killed_has_changed_nothing(office: Office
     assert "Add and update" in page  # the file is there still
 
 
+@pytest.mark.usefixtures("real_programs")
 def test_workbooks_of_both_kinds(office: Office) -> None:
     sheet: dict[str, list[list[Cell]]] = {
         "Filme": [["Titel", "Jahr", "Preis"], ["Der Hauptmann", 1956, 2.5], ["Münchhausen", 1943, None]]

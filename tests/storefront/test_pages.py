@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from tests.conftest import MakeDatabase, Serve, Server
+from tests.conftest import MakeDatabase, Serve, ServeHere
 from tests.proxy import proxied_database
+from tests.server_in_thread import ServerInThread
 from tests.users import open_account, signed_in
 
 from filmer.errors import FieldError, FilmerError, InvalidRequest, NotFound
@@ -232,12 +233,12 @@ def test_a_page_that_is_asked_wrongly_says_the_first_offence_in_a_sentence(more:
 
 
 @pytest.fixture(scope="module")
-def server(make_database: MakeDatabase, serve: Serve) -> tuple[str, Server]:
+def server(make_database: MakeDatabase, serve_here: ServeHere) -> tuple[str, ServerInThread]:
     url = make_database(films=True)
-    return url, serve(url)
+    return url, serve_here(url)
 
 
-def test_whoever_is_signed_in_is_greeted_and_nobody_else_is(server: tuple[str, Server]) -> None:
+def test_whoever_is_signed_in_is_greeted_and_nobody_else_is(server: tuple[str, ServerInThread]) -> None:
     """The page cached for everybody has no name on it, even if a signed-in user asked first."""
     url, running = server
     person = open_account(url)
@@ -255,7 +256,7 @@ def test_whoever_is_signed_in_is_greeted_and_nobody_else_is(server: tuple[str, S
         assert re.search(r'class="count"[^>]*>\s*1\b', mary.get("/films").text)
 
 
-def test_a_page_for_the_signed_in_leads_there_and_back(server: tuple[str, Server]) -> None:
+def test_a_page_for_the_signed_in_leads_there_and_back(server: tuple[str, ServerInThread]) -> None:
     _, running = server
     for path in (
         "/account",

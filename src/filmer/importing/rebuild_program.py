@@ -17,10 +17,15 @@ def main() -> None:
     if NICE in sys.argv:
         os.nice(10)  # visitors come first
     try:
-        with Progress(quiet=True) as progress, import_connection(os.environ["DATABASE_URL"]) as conn:
-            rebuild(conn, progress)
+        build(os.environ["DATABASE_URL"])
     except ImportFailed as error:
         sys.exit(str(error))
+
+
+def build(database_url: str) -> None:
+    """Raises ImportFailed."""
+    with Progress(quiet=True) as progress, import_connection(database_url) as conn:
+        rebuild(conn, progress)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,11 @@ _OURS = "Something went wrong on our side. Nothing was changed."
 
 def main() -> None:
     os.nice(10)  # visitors come first
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    carry_out(msgspec.json.decode(sys.stdin.buffer.read(), type=Order))
+
+
+def carry_out(order: Order) -> None:
+    """Works on the job's next step, unless another process does."""
     with queries.connect(order.database_url) as conn:
         if not import_queries.take_lock(conn, order.job_id):
             return

@@ -64,7 +64,7 @@ class Imports:
             if not await queries.start_job(conn, job_id, step, choices, self._clock.now()):
                 raise Conflict(_BUSY)
         is_done = asyncio.Event()
-        _run(Order(self._url, job_id, actor.account_id, actor.address), asyncio.get_running_loop(), is_done)
+        start_program(Order(self._url, job_id, actor.account_id, actor.address), asyncio.get_running_loop(), is_done)
         with suppress(TimeoutError):
             async with asyncio.timeout(SOON_SECONDS):
                 await is_done.wait()
@@ -94,7 +94,7 @@ class Imports:
             await queries.delete_old(conn, self._clock.now() - KEPT)
 
 
-def _run(order: Order, loop: asyncio.AbstractEventLoop, is_done: asyncio.Event) -> None:
+def start_program(order: Order, loop: asyncio.AbstractEventLoop, is_done: asyncio.Event) -> None:
     """Starts the program, in a session of its own: it goes on when this process ends."""
     child = subprocess.Popen(
         [sys.executable, "-P", "-m", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
