@@ -4,6 +4,7 @@ A test process starts several hundred servers on its threads. To make their appl
 nearly all of that is Litestar looking at our handlers again. Servers that are processes compile for themselves.
 """
 
+import functools
 from collections.abc import Callable, Hashable
 from itertools import zip_longest
 from types import CodeType, SimpleNamespace
@@ -15,6 +16,7 @@ from litestar import Router
 from litestar._kwargs import KwargsModel
 from litestar._signature import SignatureModel
 from litestar.handlers.base import BaseRouteHandler
+from litestar.routes import BaseRoute
 from litestar.utils.helpers import unwrap_partial
 from litestar.utils.signature import ParsedSignature
 
@@ -69,6 +71,7 @@ def _of_routers() -> None:
         return handlers
 
     type.__setattr__(Router, "route_handler_method_map", property(collected))
+    type.__setattr__(BaseRoute, "_parse_path", staticmethod(functools.cache(BaseRoute._parse_path)))
 
 
 def _of_templates() -> None:

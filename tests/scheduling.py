@@ -10,9 +10,18 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[1]
 DURATIONS = Path(__file__).with_name("durations.json")
+# Files that need the catalogue of thousands of films, which a process takes ten seconds to make: one process runs them.
+WITH_CATALOGUE = frozenset(
+    f"tests/catalogue/test_{name}.py"
+    for name in (
+        "browsing_pages", "facets", "list_pages", "lists_oracle", "movie_filters", "search_oracle", "search_pages",
+        "sitemaps", "suggestions",
+    )
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,8 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    seconds = recorded()
-    items.sort(key=lambda item: -seconds.get(file_of(item.nodeid), float("inf")))
+    seconds: Counter[str] = Counter()
+    recorded_seconds = recorded()
+    for file in dict.fromkeys(file_of(item.nodeid) for item in items):
+        seconds[run_together(file)] += recorded_seconds.get(file, float("inf"))  # type: ignore[assignment]
+    items.sort(key=lambda item: -seconds[run_together(file_of(item.nodeid))])
 
 
 def recorded() -> dict[str, float]:
@@ -44,6 +56,20 @@ def recorded() -> dict[str, float]:
 
 def file_of(nodeid: str) -> str:
     return nodeid.partition("::")[0]
+
+
+def run_together(file: str) -> str:
+    """What one process runs, one after another: a file, or several."""
+    return "with catalogue" if file in WITH_CATALOGUE else file
+
+
+class _Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        return run_together(file_of(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling:
+    return _Scheduling(config, log)
 
 
 class _Recorder:

@@ -342,6 +342,8 @@ def test_films_csv_is_suggested_as_the_oracle_does(shop: httpx.Client) -> None:
         assert suggest(shop, text, size=size) == expected(oracle, text).first(size), text
 
 
+@pytest.mark.proof
+@pytest.mark.parallel
 def test_thousands_of_films_are_suggested_as_the_oracle_does(catalogue: Catalogue) -> None:
     """More films fit than the best known thousand has, and fewer: all ways to an answer are taken."""
     client, oracle, *_ = catalogue

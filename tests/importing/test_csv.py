@@ -100,6 +100,8 @@ def test_ids_are_made_of_title_and_year_and_stay(database_url: str, tmp_path: Pa
     assert films(database_url) == before
 
 
+@pytest.mark.proof
+@pytest.mark.parallel
 def test_made_ids_do_not_meet() -> None:
     """A hundred thousand films and stars without ids: nobody is taken for another."""
     count = 100_000

@@ -4,7 +4,7 @@ import hashlib
 import re
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -86,6 +86,13 @@ class Assets:
         return None if content is None else (content, FILES[name[name.rfind(".") :]])
 
 
+@cache
+def _sources() -> dict[str, str]:
+    """All are read at the start: while a new version is being installed, the old one goes on with its own."""
+    loader, environment = jinja2.PackageLoader("filmer.storefront"), jinja2.Environment(autoescape=True)
+    return {name: loader.get_source(environment, name)[0] for name in loader.list_templates()}
+
+
 class Templates:
     """The templates of the folder. All values are escaped; an unknown variable is an error."""
 
@@ -104,18 +111,14 @@ class Templates:
         looks = (shop.name, shop.formats.tag, shop.formats.money(default_price))
         self._settings = (public_url, has_tmdb_pictures, has_inbox, *looks)
         self.shop = shop
-        loader = jinja2.PackageLoader("filmer.storefront")
         self._environment = jinja2.Environment(
-            loader=loader,
+            loader=jinja2.DictLoader(_sources()),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
         )
-        # All are read at the start: while a new version is being installed, the old one goes on with its own.
-        self._sources = {name: loader.get_source(self._environment, name)[0] for name in loader.list_templates()}
-        self._environment.loader = jinja2.DictLoader(self._sources)
         self._environment.globals.update(
             asset=assets.address,
             shop=shop,
@@ -163,7 +166,7 @@ class Templates:
     def build(self) -> bytes:
         """A digest of everything that shapes pages, so that cached pages of another build are not used."""
         digest = hashlib.blake2b(f"{__version__} {self._settings}".encode(), digest_size=16)
-        for name, source in sorted(self._sources.items()):
+        for name, source in sorted(_sources().items()):
             digest.update(f"{name} {source}".encode())
         for name in self._assets.names:
             digest.update(f"{name} {self._assets.version(name)}".encode())
