@@ -18,7 +18,6 @@ _TEXTS_AT_ONCE = 100_000  # bounds the memory that counting takes
 _FILM_BITS = 32
 _FILM_MASK = 2**_FILM_BITS - 1
 _PAIRS_AT_ONCE = 1_000_000
-_CODES = 0x110000  # of Unicode
 _BREAK = "\n"  # between texts, none of which contains it
 
 
@@ -43,7 +42,7 @@ def _substrings_of(texts: Sequence[str]) -> Iterator[tuple[str, npt.NDArray[np.i
     codes = np.frombuffer((_BREAK.join(texts) + _BREAK).encode("utf-32-le"), dtype=np.uint32)
     is_break = codes == ord(_BREAK)
     owners = np.cumsum(is_break, dtype=np.uint32)
-    is_used = np.zeros(_CODES, dtype=bool)
+    is_used = np.zeros(int(codes.max()) + 1, dtype=bool)
     is_used[codes] = True
     alphabet = np.flatnonzero(is_used).astype(np.uint32)
     bits = (len(texts) - 1).bit_length()
