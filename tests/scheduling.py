@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for marker in (
         "proof: takes long, or loads, kills or times something: it runs in `make proof`",
-        "parallel: a proof that takes long, and does nothing else of this: it runs beside others, before the rest",
+        "parallel: a proof that neither loads the machine nor judges times: it runs beside others, before the rest",
     ):
         config.addinivalue_line("markers", marker)
     is_worker = hasattr(config, "workerinput")

@@ -40,7 +40,7 @@ from filmer.errors import CommandFailed
 from filmer.importing.progress import Progress
 from filmer.store.migrate import migrations
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 BOUGHT = ("tt0000001", "tt0000002")
 

@@ -35,7 +35,7 @@ from filmer.store import migrate as migrating
 from filmer.store.embedded import Engines
 from filmer.store.migrate import migrate
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 SHOPS = int(os.environ.get("FILMER_TRUST_BACKUPS") or 2)
 KILLS = int(os.environ.get("FILMER_TRUST_RESTORE_KILLS") or 5)

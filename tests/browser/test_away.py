@@ -28,7 +28,7 @@ from tests.users import PASSWORD, put_card, token_of
 
 from filmer.accounts.schemas import User
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 BATMAN_THERE = 272  # its TMDB id
 

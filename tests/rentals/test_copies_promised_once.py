@@ -31,7 +31,7 @@ STEPS = 20
 ACCOUNTS = 3
 FILMS = [AMELIE, DARK_KNIGHT]
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(120 + SEQUENCES)]
+pytestmark = [pytest.mark.proof, pytest.mark.parallel, pytest.mark.timeout(120 + SEQUENCES)]
 
 accounts = st.integers(0, ACCOUNTS - 1)
 films = st.sampled_from(FILMS)

@@ -55,7 +55,7 @@ films = st.sampled_from(FILMS)
 quantities = st.integers(1, 10)
 prices = st.one_of(st.none(), st.integers(0, 2500), st.just(99_999_999))  # cents
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(120 + SEQUENCES)]
+pytestmark = [pytest.mark.proof, pytest.mark.parallel, pytest.mark.timeout(120 + SEQUENCES)]
 
 
 def lines_of(items: Any) -> list[Line]:
