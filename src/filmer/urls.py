@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from litestar import HttpMethod, Router, get, post, route
 from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+from litestar.utils.path import join_paths
 
 from filmer.accounts.api import AccountsApi
 from filmer.catalogue.api import CatalogueApi
@@ -104,7 +106,19 @@ def personal(method: HttpMethod, path: str, handler: Callable[..., Any], *, stat
 
 
 class _OneAppsRouter(Router):
-    """Of one application, which would else copy the router and all that its handlers refer to."""
+    """Of one application, which would else copy the router and all that its handlers refer to.
+
+    Makes each route once: Litestar's own makes them anew with every handler, which took a start a tenth of its time.
+    """
+
+    def __init__(self, path: str, route_handlers: Sequence[HTTPRouteHandler], **options: Any) -> None:
+        super().__init__(path, route_handlers=[], **options)
+        by_path: dict[str, list[HTTPRouteHandler]] = {}
+        for handler in route_handlers:
+            handler.owner = self
+            for handler_path in handler.paths:
+                by_path.setdefault(join_paths([path, handler_path]), []).append(handler)
+        self.routes = [HTTPRoute(path=route_path, route_handlers=same) for route_path, same in by_path.items()]
 
     def __deepcopy__(self, _: object) -> Self:
         return self
