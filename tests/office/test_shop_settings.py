@@ -70,10 +70,14 @@ def shop(make_database: MakeDatabase, serve_here: ServeHere) -> Iterator[Shop]:
 
 @pytest.fixture(autouse=True)
 def _as_it_was(shop: Shop) -> Iterator[None]:
+    """On both nodes. Each node takes over everything at once, so it has forgotten the rest when it shows a new name."""
     yield
     days = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
     fields = dict.fromkeys(("name", "accent", "currency", "locale", "address", "email", "phone", *days), "")
-    shop.saved(**fields)
+    shop.saved(**fields | {"name": "Forgotten"})
+    shop.everywhere("/", "<title>Forgotten")
+    shop.saved(name="")
+    shop.everywhere("/", "<title>filmer")
 
 
 def test_a_name_shows_on_every_node_at_once(shop: Shop) -> None:
