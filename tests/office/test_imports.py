@@ -19,9 +19,10 @@ import pytest
 from tests.conftest import MakeDatabase, ServeHere
 from tests.current_edition import connect
 from tests.importing.workbooks import Cell, ods, xlsx
+from tests.server_processes import eventually
 from tests.users import open_account, session_of, visitor
 
-from filmer.office import import_program, import_queries
+from filmer.office import import_program, import_queries, imports
 from filmer.office.imports import PROGRAM
 from filmer.storefront.office import imports as pages
 
@@ -354,15 +355,19 @@ def programs() -> list[psutil.Process]:
 
 
 @pytest.mark.usefixtures("real_programs")
-def test_one_at_a_time_and_one_that_is_killed_has_changed_nothing(office: Office) -> None:
+def test_one_at_a_time_and_one_that_is_killed_has_changed_nothing(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(imports, "SOON_SECONDS", 0.1)
     before = office.films()
-    many = "title,year\n" + "".join(f"Film {at},{1900 + at % 100}\n" for at in range(30_000))
+    many = "title,year\n" + "".join(f"Film {at},{1900 + at % 100}\n" for at in range(5_000))
     checked = office.checked(many)
     small = office.checked("title\nSmall\n")
     office.client.follow_redirects = False
     try:
         answers: list[httpx.Response] = []
         begun = office.client.post(f"{checked.url}/carry-out", data={"others": "keep"})
+        assert eventually(lambda: "Reading the file" in office.client.get(str(checked.url)).text)
         answers.append(office.client.post(f"{small.url}/carry-out", data={"others": "keep"}))
         for program in programs():
             os.kill(program.pid, signal.SIGKILL)

@@ -216,7 +216,7 @@ def test_those_who_have_to_stay_keep_nobody_waiting(leaver: Leaver) -> None:
     leaver.delete()
     leaver.pass_week()
     fetch(leaver.url, stuck, leaver.clock.now(), leaver.clock.now() - timedelta(days=8))
-    for _ in range(30):  # each time 100 of 151 are looked at
+    for _ in range(14):  # each time 100 of 151 are looked at
         leaver.tidy()
     assert account_of(leaver)["erased"]
     fetch(leaver.url, "UPDATE account SET leaving = NULL WHERE id < 0")
