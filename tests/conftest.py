@@ -362,7 +362,7 @@ def pytest_runtest_teardown() -> Generator[None]:
 
 
 @pytest.fixture(scope="session")
-def shop(make_database: MakeDatabase, serve: Serve) -> httpx.Client:
+def shop(make_database: MakeDatabase, serve_here: ServeHere) -> httpx.Client:
     """A client of a server with the films of ``films.csv``. Shared: tests that use it only read."""
     url = make_database(films=True)
-    return wait_for_index(serve(url).client)
+    return wait_for_index(serve_here(url).client)

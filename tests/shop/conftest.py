@@ -10,10 +10,11 @@ import httpx
 import pytest
 from litestar.types import ASGIApp
 from tests.asgi_client import ask, running_app
-from tests.conftest import SECRET_KEY, MakeDatabase, Serve, Server
+from tests.conftest import SECRET_KEY, MakeDatabase, ServeHere, Server
 from tests.connections import fetch
 from tests.in_process import InProcess
 from tests.responses import data_of, error_of
+from tests.server_in_thread import ServerInThread
 from tests.stripe_server import shared_stripe, stripe_server
 from tests.users import CARD, PASSWORD, hash_password, open_account, put_card, session_of, visitor
 
@@ -45,7 +46,7 @@ class Store(NamedTuple):
     """A shop with the films of films.csv and the card of tests.users, which is anybody's."""
 
     url: str
-    server: Server
+    server: Server | ServerInThread
 
     @property
     def client(self) -> httpx.Client:
@@ -83,10 +84,10 @@ def _password() -> None:
 
 
 @pytest.fixture(scope="session")
-def store(make_database: MakeDatabase, serve: Serve) -> Store:
+def store(make_database: MakeDatabase, serve_here: ServeHere) -> Store:
     """Shared: each test here comes with customers of its own."""
     url = open_store(make_database)
-    return Store(url, serve(url))
+    return Store(url, serve_here(url))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import httpx
 import pytest
-from tests.conftest import MakeDatabase, Serve
+from tests.conftest import MakeDatabase, Serve, Server
 from tests.connections import fetch
 from tests.current_edition import pricing
 from tests.responses import data_of
@@ -390,6 +390,7 @@ def test_card_numbers_are_in_no_page_and_no_log(store: Store, shopper: httpx.Cli
     assert hostile == form_of(responses[0], "/checkout")["firstName"]
     assert all("<script>alert" not in response.text for response in responses)
     texts = [response.text + str(response.headers) for response in responses]
+    assert isinstance(store.server, Server)
     assert not [text for text in [*texts, store.server.output()] if NUMBER in text]
 
 

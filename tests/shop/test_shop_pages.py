@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from tests.conftest import MakeDatabase, Serve
+from tests.conftest import MakeDatabase, ServeHere
 from tests.connections import fetch
 from tests.current_edition import pricing
 from tests.responses import data_of
@@ -30,10 +30,10 @@ FORMS = ["/cart/items", f"/cart/items/{AMELIE}", f"/cart/items/{AMELIE}/remove",
 
 
 @pytest.fixture(scope="module")
-def store(make_database: MakeDatabase, serve: Serve) -> Store:
+def store(make_database: MakeDatabase, serve_here: ServeHere) -> Store:
     """This module's own: it changes prices and titles."""
     url = open_store(make_database)
-    return Store(url, serve(url))
+    return Store(url, serve_here(url))
 
 
 @pytest.fixture
