@@ -278,7 +278,7 @@ _of_this_test = contextlib.ExitStack()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_setting_up)
-    if config.getoption("markexpr") == "not proof":  # proofs judge times, and the same for all passwords
+    if config.getoption("markexpr") in {"not proof", "proof and parallel"}:  # the other proofs judge times
         passwords.MEMORY_KIB, passwords.NICENESS = 64, 0
 
 
