@@ -2,11 +2,11 @@
 
 import pytest
 
-from filmer.catalogue import ranking
+from filmer.catalogue import ranking, spelling
 from filmer.catalogue.index_format import FILMS
 from filmer.catalogue.index_words import found_under
 from filmer.catalogue.search_index import SearchIndex
-from filmer.importing.search_index import IndexedFilm, build_search_index
+from filmer.importing.search_index import IndexedFilm, KnownFilm, build_search_index
 
 TITLES = ("Life of a Lighthouse Keeper", "Lighthouse", "The Keeper", "Wandering Houses")
 
@@ -48,3 +48,26 @@ def test_it_finds_none_that_is_further_away(index: SearchIndex, text: str) -> No
 def test_a_suggestion_takes_no_time_for_what_nobody_knows(index: SearchIndex) -> None:
     assert index.near(FILMS, "wanderng huoses", ranking.SUGGESTIONS, 1) == []
     assert index.near(FILMS, "wanderng houses", ranking.SUGGESTIONS, 1)
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> SearchIndex:
+    """An index of films that are known, the first the best."""
+    folder = tmp_path_factory.mktemp("known")
+    films = (
+        IndexedFilm(
+            no, (title, None), votes, None, found_under(title), KnownFilm(found_under(title), [], [], ["drama"], [])
+        )
+        for no, title, votes in ((1, "Love Book", 900_000), (2, "Love no Flower", 10), (3, "Good at Losing", 5))
+    )
+    assert build_search_index(folder, films, [], lambda _: None)
+    return SearchIndex(folder)
+
+
+def test_a_title_two_slips_away_comes_before_other_words(known: SearchIndex) -> None:
+    """One word is near to "no" as well, and a film has "love" and "no": hardly what was meant."""
+    assert spelling.corrections(known, "lvoe boo")[0] == "love book"
+
+
+def test_words_come_before_a_title_that_is_far(known: SearchIndex) -> None:
+    assert spelling.corrections(known, "lvoe flowers")[0] == "love flower"

@@ -11,6 +11,7 @@ from rapidfuzz.distance import OSA
 
 FAME = 0.08  # for ten times as many votes
 SURE = 0.8  # likeness of a title or name from which on it is what was meant, whatever the words are
+LIKELY = 0.75  # from which on it is rather meant than what other words would find: two slips in eight letters
 
 
 class Weights(msgspec.Struct, frozen=True):

@@ -35,14 +35,14 @@ def corrections(index: SearchIndex, text: str) -> list[str]:
     """Other queries, the most likely first. To be tried one after the other: some may find nothing either."""
     films, people = index.near(FILMS, text, ranking.SEARCH, 1), index.near(PEOPLE, text, ranking.SEARCH, 1)
     nearest = sorted([*films, *people], key=lambda near: -near.likeness)
-    sure = [near.spelling for near in nearest if near.likeness >= ranking.SURE]
+    likely = [near.spelling for near in nearest if near.likeness >= ranking.LIKELY]
     words = words_of(text)
     said = STOP_WORDS if "1" in written_words(text) else STOP_WORDS | {"1"}  # which is "i" or "one" then
     kept = [word for word in words if word not in said]
-    texts = [*sure, " ".join(kept) if kept != words else "", words_corrected(index, words)]
+    texts = [*likely, " ".join(kept) if kept != words else "", words_corrected(index, words)]
     if len(kept) > 1 and kept != words:
         texts.append(words_corrected(index, kept))
-    texts += [near.spelling for near in nearest if near.likeness < ranking.SURE]
+    texts += [near.spelling for near in nearest if near.likeness < ranking.LIKELY]
     return [found for found in dict.fromkeys(texts) if found and found != " ".join(words)][:MAX_TEXTS]
 
 

@@ -98,12 +98,12 @@ async def directors(conn: Connection, text: str, size: int) -> list[StarItem]:
 def _nearest(
     index: "SearchIndex", phrase: str, words: Sequence[str], size: int
 ) -> tuple[list[int], list[int], str | None]:
-    """The nearest films and people, or where none is sure, films that have the words in a better spelling."""
-    from filmer.catalogue.ranking import SURE  # need what the index needs
+    """The nearest films and people, or where none is likely, films that have the words in a better spelling."""
+    from filmer.catalogue.ranking import LIKELY  # need what the index needs
     from filmer.catalogue.spelling import words_corrected
 
     films, people, nearest = index.nearest(phrase, size)
-    if nearest is None or nearest.likeness < SURE:
+    if nearest is None or nearest.likeness < LIKELY:
         other = words_corrected(index, words)
         if found := index.films_with(other.split(), size):
             return found, [], other
