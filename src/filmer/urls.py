@@ -108,7 +108,7 @@ def personal(method: HttpMethod, path: str, handler: Callable[..., Any], *, stat
 class _OneAppsRouter(Router):
     """Of one application, which would else copy the router and all that its handlers refer to.
 
-    Makes each route once: Litestar's own makes them anew with every handler, which took a start a tenth of its time.
+    Makes each route once: Litestar's own makes them anew with every handler.
     """
 
     def __init__(self, path: str, route_handlers: Sequence[HTTPRouteHandler], **options: Any) -> None:

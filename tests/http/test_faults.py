@@ -12,7 +12,7 @@ from tests.responses import TIME, error_of
 from tests.server_in_thread import ServerInThread
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def broken(make_database: MakeDatabase, serve: Serve) -> Server:
     """A server whose tables are not what it expects."""
     url = make_database(films=True)
@@ -22,9 +22,9 @@ def broken(make_database: MakeDatabase, serve: Serve) -> Server:
     return server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def abandoned(make_database: MakeDatabase, serve_here: ServeHere) -> ServerInThread:
-    """A server whose database is gone."""
+    """A server whose database is gone, which it logs over and over: it must not outlive this module."""
     url = make_database(films=True)
     server = serve_here(url, CACHE_DURATION_SECONDS="0")
     name = str(conninfo_to_dict(url)["dbname"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -422,6 +423,7 @@ def test_of_several_orders_it_gets_the_first(start_shop: StartShop, monkeypatch:
     put_in_cart(phone)
 
     def buy_twice() -> httpx.Response:
+        time.sleep(0.2)  # longer than the moment when the phone's request came is wrong by, as the database sees it
         response = pay(laptop)
         buy(laptop, AMELIE)
         return response
