@@ -4,19 +4,14 @@ A test process starts several hundred servers on its threads. To make their appl
 nearly all of that is Litestar looking at our handlers again. Servers that are processes compile for themselves.
 """
 
-import functools
 from collections.abc import Callable, Hashable
-from itertools import zip_longest
-from types import CodeType, SimpleNamespace
+from types import CodeType
 from typing import Any, TypeVar
 
 import jinja2
-from cachetools import LRUCache
-from litestar import Router
 from litestar._kwargs import KwargsModel
 from litestar._signature import SignatureModel
 from litestar.handlers.base import BaseRouteHandler
-from litestar.routes import BaseRoute
 from litestar.utils.helpers import unwrap_partial
 from litestar.utils.signature import ParsedSignature
 
@@ -25,7 +20,6 @@ Value = TypeVar("Value")
 
 def compile_once() -> None:
     _of_handlers()
-    _of_routers()
     _of_templates()
 
 
@@ -53,25 +47,6 @@ def _of_handlers() -> None:
         (BaseRouteHandler, "create_kwargs_model", create_kwargs_model),
     ):
         setattr(owner, name, replacement)
-
-
-def _of_routers() -> None:
-    """All handlers by path, which Litestar collects anew for each of them that it adds."""
-    collect = vars(Router)["route_handler_method_map"].fget
-    kept: LRUCache[int, tuple[list[Any], list[Any], dict[str, dict[str, Any]]]] = LRUCache(16)
-
-    def collected(self: Router) -> dict[str, dict[str, Any]]:
-        of, known, handlers = kept.get(id(self.routes), ([], [], {}))
-        if of is not self.routes:
-            of, known, handlers = kept[id(self.routes)] = self.routes, [], {}
-        added = [new for new, old in zip_longest(self.routes, known) if new is not old]
-        for path, methods in collect(SimpleNamespace(routes=added)).items() if added else ():
-            handlers.setdefault(path, {}).update(methods)
-        known[:] = self.routes
-        return handlers
-
-    type.__setattr__(Router, "route_handler_method_map", property(collected))
-    type.__setattr__(BaseRoute, "_parse_path", staticmethod(functools.cache(BaseRoute._parse_path)))
 
 
 def _of_templates() -> None:

@@ -5,8 +5,9 @@ end; so they come first, by the seconds that ``durations.json`` has of each. ``m
 measures anew. A file that is not in it yet comes first of all. Tests of a file stay in random order.
 """
 
+import functools
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,6 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[1]
 DURATIONS = Path(__file__).with_name("durations.json")
-# Files that need the catalogue of thousands of films, which a process takes ten seconds to make: one process runs them.
-WITH_CATALOGUE = frozenset(
-    f"tests/catalogue/test_{name}.py"
-    for name in (
-        "browsing_pages", "facets", "list_pages", "lists_oracle", "movie_filters", "search_oracle", "search_pages",
-        "sitemaps", "suggestions",
-    )
-)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,10 +34,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    seconds: Counter[str] = Counter()
-    recorded_seconds = recorded()
-    for file in dict.fromkeys(file_of(item.nodeid) for item in items):
-        seconds[run_together(file)] += recorded_seconds.get(file, float("inf"))  # type: ignore[assignment]
+    seconds: defaultdict[str, float] = defaultdict(float)
+    known = recorded()
+    for file in {file_of(item.nodeid) for item in items}:
+        seconds[run_together(file)] += known.get(file, float("inf"))
     items.sort(key=lambda item: -seconds[run_together(file_of(item.nodeid))])
 
 
@@ -58,9 +51,13 @@ def file_of(nodeid: str) -> str:
     return nodeid.partition("::")[0]
 
 
+@functools.cache
 def run_together(file: str) -> str:
-    """What one process runs, one after another: a file, or several."""
-    return "with catalogue" if file in WITH_CATALOGUE else file
+    """What one process runs, one after another: a file, or all that need the catalogue of thousands of films.
+
+    To make that catalogue takes a process ten seconds.
+    """
+    return "with catalogue" if "catalogue: Catalogue" in (ROOT / file).read_text("utf-8") else file
 
 
 class _Scheduling(LoadFileScheduling):  # type: ignore[misc]

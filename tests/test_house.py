@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.scheduling import WITH_CATALOGUE
 
 from filmer import __version__
 from filmer.settings import Settings, variable_of
@@ -321,9 +320,3 @@ def test_no_file_names_a_developers_machine_or_a_package_registry() -> None:
 def test_the_changelog_tells_of_the_version_at_hand() -> None:
     headings = re.findall(r"^## \[?([\w.]+)\]?", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert {"Unreleased", __version__} & set(headings)
-
-
-def test_one_process_runs_all_files_that_need_the_large_catalogue() -> None:
-    files = (ROOT / "tests" / "catalogue").glob("test_*.py")
-    needing = {str(file.relative_to(ROOT)) for file in files if "catalogue: Catalogue" in file.read_text()}
-    assert needing == WITH_CATALOGUE
