@@ -125,12 +125,16 @@ class _OneAppsRouter(Router):
 
 
 def _router(path: str, route_handlers: Sequence[HTTPRouteHandler], **options: Any) -> Router:
-    """A router that answers OPTIONS with all methods of a path. Litestar's own would name those of one handler only."""
+    """A router that answers OPTIONS with all methods of a path.
+
+    Litestar would do so with a handler for each path, and each costs a start its time: one serves all paths that allow
+    the same.
+    """
     methods: dict[str, set[str]] = {}
     for handler in route_handlers:
         for handler_path in handler.paths:
             methods.setdefault(handler_path, {"OPTIONS"}).update(handler.http_methods)
-    paths: dict[frozenset[str], list[str]] = {}  # one handler for all that allow the same: each costs a start its time
+    paths: dict[frozenset[str], list[str]] = {}
     for handler_path, names in methods.items():
         paths.setdefault(frozenset(names), []).append(handler_path)
     options_handlers = [
