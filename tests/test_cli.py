@@ -105,6 +105,8 @@ def test_what_it_does_not_understand_is_not_done(arguments: str) -> None:
 # --- each in a process of its own -----------------------------------------------------------------
 
 
+@pytest.mark.proof
+@pytest.mark.parallel
 @pytest.mark.parametrize("command", STARTED)
 def test_every_command_runs_as_people_start_it(
     command: str, database_url: str, engines: Engines, tmp_path: Path

@@ -26,6 +26,8 @@ from filmer.settings import Settings
 from filmer.store.embedded import Engines
 from filmer.store.postgres import Connection
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
+
 PASSWORD = "filmer-demo"
 USERS = [
     (1, "admin", "admin@example.com", "Ada", "Admin"),

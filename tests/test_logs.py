@@ -86,6 +86,8 @@ def test_levels(level: str, ours: list[str], theirs: list[str]) -> None:
     assert [frame["name"] for frame in failed["exception"][0]["frames"]] == ["attempt", "sign_in"]
 
 
+@pytest.mark.proof
+@pytest.mark.parallel
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_a_request_that_fails_is_logged_without_its_secrets(log_format: str, database_url: str, serve: Serve) -> None:
     """An exception in a handler: its caller gets a request id, the log all but what they sent (contract §1.4)."""

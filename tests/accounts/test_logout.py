@@ -67,6 +67,8 @@ def test_two_cookies_that_differ_are_no_session_and_end_none(accounts: Shop, bro
     data_of(session_of(client, token))
 
 
+@pytest.mark.proof
+@pytest.mark.parallel
 def test_it_is_over_on_every_node_at_once(make_database: MakeDatabase, serve: Serve) -> None:
     """Contract §4.1. Both nodes have served the session before, so both could remember it."""
     url = make_database()

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
@@ -9,6 +10,8 @@ from tests.browser.page_actions import Options, come_in, expect_notice, pay, wit
 from tests.browser.screenshots import put_in_cart
 from tests.browser.storefront import Storefront, aside
 from tests.connections import fetch
+
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 SCARCE = "tt0087843"  # Once Upon a Time in America
 

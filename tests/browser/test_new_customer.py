@@ -4,10 +4,13 @@ import io
 import zipfile
 from http.client import UNAUTHORIZED
 
+import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.page_actions import BATMAN, Options, expect_notice, follow_mail, register, with_and_without_scripts
 from tests.users import LOGIN, PASSWORD
+
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 NEW_PASSWORD = "another password of mine"
 OWN_CARD = {

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.page_actions import (
@@ -13,6 +14,8 @@ from tests.browser.page_actions import (
     with_and_without_scripts,
 )
 from tests.browser.storefront import Storefront
+
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 PARIS = "tt0062873"  # The Young Girls of Rochefort, of 1967; nobody else here buys it
 ADD, REMOVE = "Add to favourites", "Remove from favourites"

@@ -20,6 +20,8 @@ from tests.users import PASSWORD
 
 from filmer.shop.draft_queries import keep_currency
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
+
 __all__ = ["shared_stripe", "stripe_server"]
 
 Open = Callable[..., AbstractContextManager[Page]]

@@ -18,7 +18,7 @@ from tests.importing.two_catalogues import FILM, FILMS, PAGE, Visitors, catalogu
 from filmer.importing import queries
 from filmer.store.connecting import USE_CURRENT_EDITION
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 KILLS = int(os.environ.get("FILMER_TRUST_KILLS", "8"))
 

@@ -19,6 +19,8 @@ from filmer.importing import csv_table, file_formats, imdb, owner_films
 from filmer.importing.data_set import ImportFailed, Report
 from filmer.importing.progress import Progress
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
+
 MIB = 2**20
 ALLOWED = 160 * MIB  # more than a process that reads a small file needs
 

@@ -29,6 +29,8 @@ from filmer.importing import imdb, pipeline
 from filmer.importing.data_set import ImportFailed, Report
 from filmer.importing.progress import Progress
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
+
 
 def data_set(count: int = 3) -> ImdbFiles:
     data = ImdbFiles()

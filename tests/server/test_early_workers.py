@@ -19,7 +19,7 @@ from tests.server_processes import eventually, replace_workers, workers_of
 from filmer.server.serving import free_port
 from filmer.store.embedded import Engines
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 WORKERS = 2
 

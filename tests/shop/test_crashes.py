@@ -30,7 +30,7 @@ from tests.shop.stress_shop import FILMS
 from filmer.store.embedded import running_engines
 from filmer.store.migrate import migrate
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 CHECKOUTS = int(os.environ.get("FILMER_TRUST_CRASH_CHECKOUTS") or 60)
 EVERY = 200 if CHECKOUTS >= 1000 else 25  # requests between two kills

@@ -47,7 +47,7 @@ from tests.shop.linearizability import (
 from tests.shop.stress_shop import FILMS, ITEMS
 from tests.users import CARD
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 HISTORIES = int(os.environ.get("FILMER_TRUST_HISTORIES") or 6)
 OPERATIONS = int(os.environ.get("FILMER_TRUST_OPERATIONS") or 30)

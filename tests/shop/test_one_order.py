@@ -12,7 +12,7 @@ from tests.figures import record_figure
 from tests.raw_connections import RawConnection, RawResponse, open_connections
 from tests.shop import stress_shop
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 ROUNDS = int(os.environ.get("FILMER_TRUST_ROUNDS") or 5)
 AT_ONCE = 64

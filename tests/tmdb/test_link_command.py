@@ -33,6 +33,8 @@ from filmer.store.embedded import Engines
 from filmer.store.valkey import SharedCache
 from filmer.tmdb.rate_limit import RateLimit
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
+
 
 @pytest.fixture
 def linker(database_url: str, engines: Engines, sandbox: Sandbox) -> Iterator[LinkCommand]:

@@ -19,6 +19,8 @@ from tests.tmdb.link_command import (
 
 from filmer.store.embedded import Engines
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
+
 
 @pytest.fixture
 def linker(database_url: str, engines: Engines, sandbox: Sandbox) -> Iterator[LinkCommand]:

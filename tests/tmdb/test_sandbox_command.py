@@ -24,6 +24,8 @@ from filmer.store.embedded import Engines
 from filmer.tmdb.sandbox.child import sandbox_for_demo, start_child
 from filmer.tmdb.sandbox.faults import NAMES
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
+
 CREDENTIALS = ("TMDB_ACCESS_TOKEN", "TMDB_API_KEY", "TMDB_BASE_URL")
 
 

@@ -17,7 +17,7 @@ from tests.store.embedded.clients import IS_ROOT, another_client, ping, process_
 
 from filmer.store.embedded import EmbeddedError, Engines, client, find_postgres, running_engines
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="NOT SHOWN HERE: needs Linux's death signal")
 

@@ -9,7 +9,7 @@ from tests.store.embedded.clients import another_client, ping, servers, sql
 
 from filmer.store.embedded import Engines, logs, running_engines
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 
 def test_both_servers_run_inside_the_context_and_not_after(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

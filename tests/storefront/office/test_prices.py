@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import MakeDatabase, ServeHere
-from tests.connections import in_database
-from tests.current_edition import connect, pricing
+from tests.connections import fetch, in_database
+from tests.current_edition import pricing
 from tests.users import open_account, session_of, visitor
 
 from filmer.catalogue.bulk_prices import BulkPrices, Change, Choice
@@ -31,9 +31,7 @@ class Office(NamedTuple):
     client: httpx.Client
 
     def ask(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        with connect(self.url) as conn:
-            cursor = conn.execute(statement.encode(), values)
-            return cursor.fetchall() if cursor.description else []
+        return fetch(self.url, statement, *values)
 
     def prices(self) -> dict[str, tuple[Decimal | None, bool]]:
         """Of every film: its own, and whether it was set by hand."""
