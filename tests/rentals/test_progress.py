@@ -42,6 +42,29 @@ def test_what_the_clients_send_is_enough(rentals: RentalShop) -> None:
     assert data_of(client.get(PROGRESS)) == [saved(season=2, episode=3, position=None, duration=None)]
 
 
+@pytest.mark.parametrize("sent", [{}, {"position": None, "duration": None}])
+@pytest.mark.parametrize("episode", [{"season": None, "episode": None}, {"season": 2, "episode": 3}])
+def test_what_says_nothing_of_the_place_keeps_it(
+    rentals: RentalShop, episode: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    rentals.buy()
+    client = rentals.client()
+    place = saved(**episode, position=600, duration=8520)
+    assert data_of(client.post(PROGRESS, json=place)) is None
+    assert data_of(client.post(PROGRESS, json={"movieId": WATCHED, "isSeries": False, **episode, **sent})) is None
+    assert data_of(client.get(PROGRESS)) == [place]
+    assert data_of(client.post(PROGRESS, json=saved(**episode, position=900))) is None
+    assert data_of(client.get(PROGRESS)) == [place | {"position": 900}]
+
+
+def test_the_place_in_another_episode_is_not_kept(rentals: RentalShop) -> None:
+    rentals.buy()
+    client = rentals.client()
+    assert data_of(client.post(PROGRESS, json=saved(season=1, episode=1, position=600, duration=8520))) is None
+    assert data_of(client.post(PROGRESS, json=saved(season=1, episode=2))) is None
+    assert data_of(client.get(PROGRESS)) == [saved(season=1, episode=2, position=None, duration=None)]
+
+
 def test_one_entry_a_film_the_one_watched_last_first(rentals: RentalShop) -> None:
     rentals.buy(WATCHED)
     rentals.buy(PICKED_UP)

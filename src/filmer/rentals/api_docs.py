@@ -58,6 +58,7 @@ DOCS: EndpointDocs = {
     ),
     RentalsApi.save_progress: EndpointDoc(
         summary="Save how far a film was watched",
+        description="Without `position` or `duration`, what was saved of the same episode stays.",
         tag=_TAG,
         body=schemas.NewProgress,
         body_example={

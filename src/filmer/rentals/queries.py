@@ -329,17 +329,23 @@ async def select_trailer(conn: Connection, video_id: int) -> Video | None:
 async def upsert_progress(
     conn: Connection, account_id: int, film_id: str, values: Mapping[str, float | None], *, now: datetime
 ) -> bool:
-    """False when the account never had the film. ``values``: season, episode, position, duration."""
+    """False when the account never had the film. ``values``: season, episode, position, duration.
+
+    Without a position or duration, the one before stays, if it is of the same episode: many clients never send one.
+    """
+    is_same = "(progress.season, progress.episode) IS NOT DISTINCT FROM (excluded.season, excluded.episode)"
     done = await conn.execute(
-        """
+        f"""
         INSERT INTO progress (account_id, film_id, season, episode, position, duration, updated)
         SELECT %(account)s, %(film)s, %(season)s, %(episode)s, %(position)s, %(duration)s, %(now)s
         WHERE EXISTS (
             SELECT FROM rental WHERE account_id = %(account)s AND film_id = %(film)s
                 AND state NOT IN ('unpaid', 'cancelled'))
         ON CONFLICT (account_id, film_id) DO UPDATE SET season = excluded.season, episode = excluded.episode,
-            position = excluded.position, duration = excluded.duration, updated = excluded.updated
-        """,
+            position = coalesce(excluded.position, CASE WHEN {is_same} THEN progress.position END),
+            duration = coalesce(excluded.duration, CASE WHEN {is_same} THEN progress.duration END),
+            updated = excluded.updated
+        """.encode(),
         {"account": account_id, "film": film_id, "now": now, **values},
     )
     return done.rowcount == 1
