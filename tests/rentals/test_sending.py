@@ -73,9 +73,10 @@ def test_a_head_begins_nothing_and_tells_the_same(rentals: RentalShop) -> None:
     }
 
 
-def test_what_a_browser_fetches_in_advance_begins_nothing(rentals: RentalShop) -> None:
+@pytest.mark.parametrize("headers", [{"sec-purpose": "prefetch;prerender"}, {"purpose": "prefetch"}])
+def test_what_a_browser_fetches_in_advance_begins_nothing(rentals: RentalShop, headers: dict[str, str]) -> None:
     rentals.buy()
-    error_of(stream(rentals, "feature.webm", **{"sec-purpose": "prefetch;prerender"}), 403, "NO_ACCESS")
+    error_of(stream(rentals, "feature.webm", **headers), 403, "NO_ACCESS")
     assert states(rentals.url) == ["waiting"]
 
 

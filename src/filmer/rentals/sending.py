@@ -42,7 +42,7 @@ class SendingApi(Handlers):
         self._accel = settings.media_accel
 
     async def send_stream(self, token: FromPath[str], name: FromPath[Path], request: AnyRequest) -> ASGIApp:
-        if "prefetch" in request.headers.get("sec-purpose", ""):
+        if any("prefetch" in request.headers.get(name, "") for name in ("sec-purpose", "purpose")):
             raise NoAccess  # nobody watches yet
         async with self._database.connection() as conn:
             rental = await self._links.open(conn, token, begins=False)
