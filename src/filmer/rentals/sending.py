@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Send
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, MalformedRangeHeader, RedirectResponse, Response
 
 from filmer.clock import Clock
 from filmer.errors import NoAccess, NotFound
@@ -91,13 +91,24 @@ class SendingApi(Handlers):
         if self._accel and found.place is not None:
             headers["x-accel-redirect"] = f"{self._accel}/{quote(found.place)}"
             return _plain(Response(media_type=media_type, headers=headers))
-        response = FileResponse(found.path, headers=headers, media_type=media_type, stat_result=found.details)
+        response = _FileResponse(found.path, headers=headers, media_type=media_type, stat_result=found.details)
 
         async def send_file(scope: Any, receive: Receive, send: Send) -> None:
             method = "HEAD" if is_head(request) else "GET"
             await response({**scope, "method": method}, receive, send)  # type: ignore[arg-type]
 
         return send_file
+
+
+class _FileResponse(FileResponse):
+    """Starlette answers 400 to what is no range; RFC 9110 (14.2) has it ignored."""
+
+    @classmethod
+    def _parse_range_header(cls, http_range: str, file_size: int) -> list[tuple[int, int]]:
+        try:
+            return super()._parse_range_header(http_range, file_size)
+        except MalformedRangeHeader:
+            return []
 
 
 def _plain(response: Any) -> ASGIApp:
