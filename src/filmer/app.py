@@ -245,7 +245,12 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
         orders,
         community,
         ShelfPages(pages, components.shelf_imports, components.uploads),
-        RentalPages(pages, components.watching, components.stream_links),
+        RentalPages(
+            pages,
+            components.watching,
+            components.stream_links,
+            player_framed_by=parse_origins(settings.cors_origins),
+        ),
         PosterPages(components.catalogue, components.images),
         AboutPages(pages, components.catalogue, components.shop, components.public_url),
         Files(components.assets, components.shop),

@@ -225,7 +225,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, _setting("FILMER_PUBLIC_URL", "The address this server has in browsers: scheme, host and port.")
     ] = None
     cors_origins: Annotated[
-        str | None, _setting("FILMER_CORS_ORIGINS", "Origins, by commas, whose pages may use the APIs in a browser.")
+        str | None,
+        _setting(
+            "FILMER_CORS_ORIGINS",
+            "Origins, by commas, whose pages may use the APIs in a browser, and frame the player.",
+        ),
     ] = None
     trusted_proxies: Annotated[
         str | None,

@@ -3,10 +3,15 @@
 The films are the demo's, of some seconds. What ends a rental, or a session, is done in the database.
 """
 
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
 from tests.browser.page_actions import (
@@ -19,6 +24,8 @@ from tests.browser.page_actions import (
 )
 from tests.browser.screenshots import METROPOLIS, done, put_in_cart
 from tests.browser.storefront import Storefront, signed_in
+from tests.browser.watched_pages import watched
+from tests.conftest import Serve
 from tests.connections import fetch
 from tests.server_processes import eventually
 from tests.users import CARD, PASSWORD
@@ -213,6 +220,36 @@ def told(page: Page, title: str) -> None:
     axe(page)
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     axe(page)
+
+
+@pytest.fixture
+def front_end(tmp_path: Path) -> Iterator[str]:
+    """The origin of another server, which has the files of the test's folder."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(tmp_path))) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_page_of_another_origin_plays_it_and_frames_the_player(
+    browser: Browser, storefront: Storefront, serve: Serve, front_end: str, tmp_path: Path
+) -> None:
+    server = serve(storefront.database_url, "--demo", FILMER_CORS_ORIGINS=front_end)
+    shop = storefront._replace(server=server)
+    with watched(browser, shop.origin, others=[front_end]) as page:
+        come_in(page, shop)
+        rent(page)
+        stream = page.context.request.get(f"/api/v1/library/{METROPOLIS}/stream").json()["data"]
+        (tmp_path / "index.html").write_text(
+            f"""<!doctype html><title>Another page</title><link rel="icon" href="data:,">
+            <video src="{stream["streamUrl"]}" muted></video><iframe src="{stream["embedUrl"]}"></iframe>"""
+        )
+        page.goto(f"{front_end}/")
+        page.evaluate("(document.querySelector('video').play(), 0)")
+        until(page, "video.currentTime > 0.2")
+        expect(page.frame_locator("iframe").locator("#player")).to_have_js_property("error", None)
 
 
 def test_a_trailer_plays_for_everybody(visit: Visit) -> None:

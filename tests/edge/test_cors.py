@@ -140,7 +140,9 @@ def test_a_preflight_of_a_named_origin_is_answered(open_server: ServerInThread, 
     assert (answer.status_code, answer.content) == (204, b"")
     assert cors_of(answer) == granted(SECOND) | {
         "access-control-allow-methods": "GET, POST, PUT, DELETE, HEAD",
-        "access-control-allow-headers": "Content-Type, Authorization, Idempotency-Key, If-None-Match, X-Request-Id",
+        "access-control-allow-headers": (
+            "Content-Type, Authorization, Idempotency-Key, If-None-Match, Range, X-Request-Id"
+        ),
         "access-control-max-age": "600",
     }
     assert is_varying(answer)

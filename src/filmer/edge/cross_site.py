@@ -16,7 +16,7 @@ from filmer.edge.request import EDGE_REQUEST, EdgeRequest
 from filmer.errors import Forbidden
 from filmer.http.cache_headers import Headers
 from filmer.http.cookies import session_tokens
-from filmer.http.envelopes import is_page
+from filmer.http.envelopes import MEDIA_PATHS, is_page
 from filmer.settings import origin_of, with_one_loopback
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
@@ -26,7 +26,10 @@ _VARY = (b"vary", b"Origin")
 _EXPOSED = b"ETag, X-Request-Id, Retry-After, Age, X-Cache, X-Search-Corrected"
 _PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, POST, PUT, DELETE, HEAD"),
-    (b"access-control-allow-headers", b"Content-Type, Authorization, Idempotency-Key, If-None-Match, X-Request-Id"),
+    (
+        b"access-control-allow-headers",
+        b"Content-Type, Authorization, Idempotency-Key, If-None-Match, Range, X-Request-Id",
+    ),
     (b"access-control-max-age", b"600"),
 ]
 _START = "Access denied: the request carries the session cookie and "
@@ -91,7 +94,7 @@ class CrossSite:
 
     def grants(self, path: str, headers: RawHeaders) -> Headers:
         """The headers by which a browser lets the page that asked read our response; of use only if ``is_open``."""
-        if not _is_api(path):
+        if not _is_api(path) and not path.startswith(MEDIA_PATHS):
             return []
         origins = {value for name, value in headers if name == b"origin"}
         return self._granted.get(origins.pop(), [_VARY]) if len(origins) == 1 else [_VARY]

@@ -13,6 +13,10 @@ from filmer.errors import FilmerError
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
+# Bytes of films: whoever has the address may use it, wherever their page is from.
+MEDIA_PATHS = ("/stream/", "/trailers/")
+PLAYER_PATH = "/watch/"
+
 FailurePage = Callable[[str, FilmerError], bytes]  # renders the error of a path as HTML
 
 # Pages run and show nothing inline, and nothing from another host, but for what ``widened`` allows some of them.
@@ -32,6 +36,11 @@ def widened(policy: str, directive: str, origins: Sequence[str]) -> str:
     if not more:
         return policy
     return policy.replace(rule, f"{rule} {more}") if rule in policy else f"{policy}; {directive} {more}"
+
+
+def framed_by(policy: str, origins: Sequence[str]) -> str:
+    """The policy of a page that the pages of these origins may frame; without any, nobody may."""
+    return policy.replace("frame-ancestors 'none'", f"frame-ancestors {' '.join(origins)}") if origins else policy
 
 
 def encode(value: Any) -> bytes:
@@ -79,7 +88,7 @@ def community_error(error: FilmerError) -> bytes:
 
 def is_page(path: str) -> bool:
     """Whether the path is a page's: no API's, and not of what players or payment providers ask for."""
-    return not f"{path}/".startswith(("/api/", "/docs/", "/openapi.json/", "/stream/", "/trailers/", "/payments/"))
+    return not f"{path}/".startswith(("/api/", "/docs/", "/openapi.json/", "/payments/", *MEDIA_PATHS))
 
 
 def error_response(path: str, error: FilmerError, now: Any, failure_page: FailurePage) -> tuple[dict[str, str], bytes]:

@@ -11,6 +11,7 @@ from litestar.params import FromPath
 from filmer.accounts.sessions import session_digest
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import NoAccess
+from filmer.http.envelopes import POLICY, framed_by
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.rentals.queries import OwnRental
 from filmer.rentals.schemas import Progress
@@ -35,10 +36,14 @@ class Shelf(msgspec.Struct, frozen=True):
 
 
 class RentalPages(Handlers):
-    def __init__(self, pages: Pages, watching: Watching, links: StreamLinks) -> None:
+    def __init__(
+        self, pages: Pages, watching: Watching, links: StreamLinks, *, player_framed_by: Sequence[str]
+    ) -> None:
+        """``player_framed_by``: the origins whose pages may show the player in a frame."""
         self._pages = pages
         self._watching = watching
         self._links = links
+        self._player_framed_by = player_framed_by
 
     async def show_library(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.signed_in(request) as (conn, visitor):
@@ -67,7 +72,7 @@ class RentalPages(Handlers):
         if held and held.rental.state == "running" and features:
             token, _ = self._links.mint(held.rental, session_digest(request) or b"")
             player = feature_player(features[0], token, request, start=_start(progress, film_id))
-        return self._pages.personal(
+        response = self._pages.personal(
             "watch.html",
             request,
             visitor,
@@ -75,9 +80,12 @@ class RentalPages(Handlers):
             is_watchable=held is not None,
             held=held or own[0],
             player=player,
+            is_framed=request.headers.get("sec-fetch-dest") == "iframe",
             now=now,
             until=now + timedelta(hours=(held or own[0]).rental.hours),
         )
+        response.headers[POLICY] = framed_by(response.headers[POLICY], self._player_framed_by)
+        return response
 
     async def begin(self, film_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
         """However often it is sent, one rental begins, once. Where none can, the page that follows says why."""
