@@ -9,7 +9,6 @@ CLERKS_TOO = {
     ("POST", "/admin/counter/{rental_id}/write-off"),
     ("GET", "/admin/orders"),
     ("GET", "/admin/orders/{order_id}"),
-    ("POST", "/admin/orders/{order_id}/refund"),
     ("POST", "/admin/orders/{order_id}/paid"),
     ("POST", "/admin/orders/{order_id}/given-back"),
     ("POST", "/admin/orders/{order_id}/resend"),
@@ -27,6 +26,7 @@ CLERKS_TOO = {
     ("POST", "/admin/customers/{account_id}/tokens/{token_id}/revoke"),
 }
 OWNERS_ALONE = {
+    ("POST", "/admin/orders/{order_id}/refund"),
     ("POST", "/admin/customers/{account_id}/role"),
     ("GET", "/admin/films"),
     ("GET", "/admin/new-film"),

@@ -151,6 +151,17 @@ def test_an_admin_refunds_any_order_at_any_time_with_a_reason(paid_shop: PaidSho
     assert "Brought back on" in text_of(look(admin, path))
 
 
+def test_a_clerk_refunds_nothing_and_is_told_who_can(paid_shop: PaidShop) -> None:
+    order = paid_shop.buy(PICKED_UP)
+    clerk, path = paid_shop.client(open_account(paid_shop.url, role="clerk")), f"{OFFICE}/{order}"
+    page = look(clerk, path)
+    assert "An owner can cancel and refund it." in text_of(page)
+    assert f"{path}/refund" not in page.text
+    assert send(clerk, f"{path}/refund", reason="The disc is broken").status_code == 403
+    assert states(paid_shop.url) == ["waiting"]
+    assert "An owner can" not in text_of(look(admin_of(paid_shop), path))
+
+
 def test_orders_are_found_by_number_code_or_address(paid_shop: PaidShop) -> None:
     order, other = (
         paid_shop.buy(PICKED_UP),

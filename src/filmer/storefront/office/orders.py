@@ -92,9 +92,9 @@ class OfficeOrderPages(Handlers):
             return await self._show(conn, request, visitor, _number(order_id), FilledForm(REASON), None)
 
     async def refund_order(self, order_id: FromPath[str], request: AnyRequest) -> HtmlResponse:
-        """A refund is a cancelling, which the shop may do at any time, with a reason."""
+        """A refund is a cancelling, which an owner may do at any time, with a reason (contract §9.4)."""
         form = await receive_form(request)
-        async with self._pages.clerk(request) as (conn, visitor):
+        async with self._pages.owner(request) as (conn, visitor):
             number = _number(order_id)
             if await queries.select_order(conn, number) is None:
                 raise NotFound("There is no such order")
