@@ -36,6 +36,12 @@ def test_they_are_set_one_by_one_and_taken_back(rentals: RentalShop) -> None:
     assert fetch(rentals.url, "SELECT * FROM rental_terms") == [(PICKED_UP, None, 12, None)]
 
 
+def test_one_copy_that_is_reserved_is_told_as_one(rentals: RentalShop) -> None:
+    rentals.buy(PICKED_UP)
+    failed = terms(rentals, PICKED_UP, "--copies", "0")
+    assert "1 copy of Amélie is out or reserved: there can't be fewer" in failed.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [

@@ -9,6 +9,7 @@ from filmer.audit.log import Actor, record
 from filmer.catalogue.prices import forget_responses
 from filmer.catalogue.schemas import is_identifier
 from filmer.errors import Conflict, NotFound
+from filmer.plurals import counted
 from filmer.rentals import counter_queries as queries
 from filmer.rentals.counter_queries import Terms
 from filmer.store.postgres import Connection
@@ -45,7 +46,9 @@ async def set_terms(conn: Connection, film_id: str, new: NewTerms, actor: Actor,
         stock = (await queries.select_stock(conn, [film_id], now=now))[film_id]
         in_use = stock.out + stock.reserved
         if "copies" in changed and terms.copies is not None and terms.copies < in_use:
-            raise Conflict(f"{in_use} copies of {title} are out or reserved: there can't be fewer")
+            copies = counted(in_use, "copy", "copies")
+            verb = "is" if in_use == 1 else "are"
+            raise Conflict(f"{copies} of {title} {verb} out or reserved: there can't be fewer")
         await queries.upsert_terms(conn, film_id, terms)
         await record(
             conn, actor, "film.terms", ("film", film_id), title=title, before=msgspec.structs.asdict(before),
