@@ -188,7 +188,7 @@ def _pages(components: Components, settings: Settings) -> list[Router]:
     shop = ShopPages(
         pages, database, components.carts, components.watching, components.guest_carts, components.guest_cookies
     )
-    orders = OrderPages(pages, components.cancelling)
+    orders = OrderPages(pages, components.cancelling, hold=components.counter_payments.hold)
     community = CommunityPages(pages, database, components.catalogue, components.popular, components.shelves, prices)
     accounts = AccountPages(
         pages,

@@ -50,7 +50,7 @@ def test_a_copy_goes_out_and_comes_back_with_the_keyboard_alone(
     come_in(clerk, storefront, role="admin")
     clerk.goto("/admin")
     clerk.get_by_role("link", name="Counter").click()
-    box = clerk.get_by_label("Code, name, e-mail or title")
+    box = clerk.get_by_label("Code, order number, name, e-mail or title")
     expect(box).to_be_focused()
     scan(box, code.lower())
     clerk.get_by_role("heading", name="To be picked up").wait_for()

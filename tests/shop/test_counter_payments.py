@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -59,6 +60,43 @@ class Counter(RentalShop):
 @pytest.fixture
 def start(start_shop: StartShop) -> Start:
     return lambda **settings: Counter(start_shop, **settings)
+
+
+def test_the_counter_finds_what_is_to_be_paid_and_marks_it_paid(start: Start) -> None:
+    counter = start()
+    watched, picked = counter.buy(WATCHED), counter.buy(PICKED_UP)
+    [(code,)] = fetch(counter.url, "SELECT code FROM pickup")
+    clerk = counter.client(open_account(counter.url, role="clerk"))
+
+    def found(text: str) -> list[int]:
+        page = look(clerk, str(httpx.URL("/admin/counter", params={"query": text})))
+        orders = [order for order in (watched, picked) if has_form(page, f"/admin/orders/{order}/paid")]
+        assert (f"Not paid yet {len(orders)}" in text_of(page)) == bool(orders), text
+        assert ("Nothing found" in text_of(page)) == (not orders), text
+        return orders
+
+    assert found(counter.person.email) == found(" mary MAJ") == [watched, picked]
+    assert found(str(watched)) == found("shawshank") == [watched]
+    assert found(str(picked)) == found("Amélie") == found("amelie") == found(f"{code[:4]} {code[4:]}") == [picked]
+    for text in ("%", "nobody@", str(watched)[:-1], code[:7]):
+        assert found(text) == [], text
+    done = send(clerk, f"/admin/orders/{picked}/paid")
+    assert "The order is paid." in followed(clerk, done, f"/admin/orders/{picked}")
+    assert found("mary maj") == [watched]
+    assert "To be picked up 1" in text_of(look(clerk, "/admin/counter?query=mary+maj")), "it can be handed out"
+
+
+def test_the_order_s_page_says_where_and_until_when_to_pay(start: Start) -> None:
+    counter = start()
+    until = counter.clock.now() + timedelta(days=HOLD_DAYS)
+    for film, way, price in ((PICKED_UP, "the code or the number", "$3.99"), (WATCHED, "the number", "$4.99")):
+        order = counter.buy(film)
+        text = text_of(look(counter.client(), f"/orders/{order}"))
+        assert f"Please pay {price} at the counter of the shop by {until:%A}, {until.day} {until:%B %Y}" in text
+        assert f"Say {way} of this order there." in text
+        assert ("Your code at the counter" in text) == (film == PICKED_UP)
+        counter.mark_paid(order)
+        assert "Please pay" not in text_of(look(counter.client(), f"/orders/{order}"))
 
 
 def test_an_order_waits_for_its_payment_and_opens_with_it(start: Start) -> None:

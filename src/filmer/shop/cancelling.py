@@ -127,7 +127,9 @@ class Cancelling:
         except InvalidOperation as error:
             refusal = error.message
         state, code = await queries.select_order_state(conn, order_id), None
-        if any(rental.is_out or (rental.way == "pick up" and rental.state == "waiting") for rental in rentals):
+        if any(
+            rental.is_out or (rental.way == "pick up" and rental.state in {"unpaid", "waiting"}) for rental in rentals
+        ):
             code = await self._sales.pickup_code(conn, order_id)
         return Standing(state, rentals, code, refusal, paid and paid + self._within)
 

@@ -1,11 +1,12 @@
 """The SQL of the office's list of orders: filtered, searched, in pages that each cost the same, however far back."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
 
+from filmer.catalogue.folding import fold
 from filmer.rentals.sales import CODE_LENGTH
 from filmer.shop.cancel_queries import LAST_FOUR, ORDER, OrderState
 from filmer.shop.payment import AT_COUNTER, NOTHING_TO_PAY, STRIPE
@@ -135,6 +136,45 @@ def _found(wanted: OrderFilter, values: dict[str, Any], people: list[int]) -> st
 async def _select_people(conn: Connection, like: str) -> list[int]:
     statement = f"SELECT id FROM account WHERE searched LIKE %s LIMIT {MOST_PEOPLE + 1}"
     return [row[0] for row in await (await conn.execute(statement.encode(), [like], prepare=False)).fetchall()]
+
+
+class UnpaidOrder(msgspec.Struct, frozen=True):
+    """An order that waits to be paid at the counter, and the films in it."""
+
+    id: int
+    first_name: str
+    last_name: str
+    email: str
+    placed: datetime
+    total: Decimal
+    titles: list[str]
+
+
+async def select_unpaid(conn: Connection, text: str, code: str, *, size: int) -> list[UnpaidOrder]:
+    """The unpaid orders with this number or code, or a name, an address or a title like the text; the latest first."""
+    cursor = await conn.execute(
+        f"""
+        SELECT o.id, a.first_name, a.last_name, a.email, o.placed, o.total, films.titles
+        FROM shop_order o JOIN account a ON a.id = o.account_id LEFT JOIN pickup p ON p.order_id = o.id
+            CROSS JOIN LATERAL (
+                SELECT array_agg(coalesce(f.title, l.title) ORDER BY l.place) AS titles,
+                    bool_or(f.title_folded LIKE %(folded)s OR lower(l.title) LIKE %(like)s) AS are_found
+                FROM order_line l LEFT JOIN film f ON f.id = l.film_id WHERE l.order_id = o.id
+            ) films
+        WHERE {_STATES["unpaid"]}
+            AND (films.are_found OR o.id::text = %(text)s OR p.code = %(code)s
+                OR a.searched LIKE %(like)s)
+        ORDER BY o.placed DESC, o.place DESC LIMIT %(size)s
+        """.encode(),
+        {
+            "text": text,
+            "code": code,
+            "like": f"%{escape_like(text.lower())}%",
+            "folded": f"%{escape_like(fold(text))}%",
+            "size": size,
+        },
+    )
+    return [UnpaidOrder(*row) for row in await cursor.fetchall()]
 
 
 class Waiting(msgspec.Struct, frozen=True):

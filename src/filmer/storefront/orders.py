@@ -1,5 +1,6 @@
 """The pages of a customer's own orders (contract §9.4)."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from litestar.params import FromPath
@@ -26,9 +27,11 @@ class CancelReason(Body):
 
 
 class OrderPages(Handlers):
-    def __init__(self, pages: Pages, cancelling: Cancelling) -> None:
+    def __init__(self, pages: Pages, cancelling: Cancelling, *, hold: timedelta) -> None:
+        """``hold``: how long an order waits for its payment at the counter."""
         self._pages = pages
         self._cancelling = cancelling
+        self._hold = hold
 
     async def list_orders(self, request: AnyRequest) -> HtmlResponse:
         query_string = request.scope["query_string"]
@@ -66,5 +69,6 @@ class OrderPages(Handlers):
             await self._cancelling.refund(order.id)
             return self._pages.redirect(request.scope["path"].rpartition("/")[0], "The order is cancelled.")
         return self._pages.personal(
-            "order.html", request, visitor, failed=error, order=order, standing=standing, form=filled, most=MAX_REASON
-        )
+            "order.html", request, visitor, failed=error, order=order, standing=standing, form=filled, most=MAX_REASON,
+            pay_until=standing.state.placed + self._hold,
+        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The page of the counter: what waits, what is out, what is overdue; handed out, taken back, written off."""
+"""The page of the counter: what waits, is out, overdue or unpaid; handed out, taken back, written off."""
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlencode
@@ -9,8 +9,9 @@ from filmer.audit.log import Actor
 from filmer.errors import InvalidOperation, NotFound
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import path_id, read_query
-from filmer.rentals.counter import MAX_FOUND, Counter
+from filmer.rentals.counter import MAX_FOUND, Counter, read_code
 from filmer.rentals.schemas import Rental
+from filmer.shop.order_list_queries import UnpaidOrder, select_unpaid
 from filmer.shop.schemas import MAX_ID
 from filmer.store.postgres import Connection
 from filmer.storefront.forms import receive_form, without_blanks
@@ -61,11 +62,14 @@ class CounterPages(Handlers):
     async def _show(
         self, conn: Connection, request: AnyRequest, visitor: Visitor, text: str, error: InvalidOperation | None
     ) -> HtmlResponse:
+        unpaid: list[UnpaidOrder] = []
         if text:
             found = await self._counter.find(conn, text)
+            unpaid = await select_unpaid(conn, text, read_code(text), size=MAX_FOUND)
         else:
             found = await self._counter.overdue(conn) + await self._counter.waiting(conn)
         return self._pages.personal(
             "office/counter.html", request, visitor, failed=error,
-            failure=f"{error.message}." if error else "", text=text, found=found, most=MAX_FOUND,
+            failure=f"{error.message}." if error else "", text=text, found=found, unpaid=unpaid,
+            most=MAX_FOUND,
         )  # fmt: skip
