@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from filmer.store.postgres import Connection, escape_like
+from filmer.store.postgres import Connection, escape_like, like_person
 
 # An entry, and what of it is personal, in one statement.
 INSERT = b"""
@@ -82,7 +82,7 @@ async def select_entries(conn: Connection, wanted: LogFilter, *, size: int) -> l
     found = f"SELECT e.id FROM audit_entry e WHERE {where} ORDER BY e.id DESC LIMIT %(size)s"
     if wanted.text:
         values["like"] = f"%{escape_like(wanted.text.lower())}%"
-        values["people"] = await _select_people(conn, values["like"])
+        values["people"] = await _select_people(conn, like_person(wanted.text))
         found = " UNION ".join(
             f"(SELECT e.id FROM {search} AND {where} ORDER BY e.id DESC LIMIT %(size)s)" for search in _SEARCHES
         )
@@ -104,7 +104,9 @@ async def select_entries(conn: Connection, wanted: LogFilter, *, size: int) -> l
 async def _select_people(conn: Connection, like: str) -> list[int]:
     cursor = await conn.execute(
         """
-        SELECT id FROM (SELECT id, role FROM account WHERE erased IS NULL AND searched LIKE %(like)s LIMIT 10000) found
+        SELECT id FROM (
+            SELECT id, role FROM account WHERE erased IS NULL AND found_by LIKE without_accents(%(like)s) LIMIT 10000
+        ) found
         ORDER BY role = 'customer', id DESC LIMIT %(most)s
         """,
         {"like": like, "most": MAX_PEOPLE},

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from filmer.accounts.schemas import Role
-from filmer.store.postgres import Connection, escape_like
+from filmer.store.postgres import Connection, like_person
 
 MOST = 10_000  # accounts that a list counts and shows
 _ORDERS = 1_000  # of one account that a list counts
@@ -36,7 +36,8 @@ class ListedAccount(msgspec.Struct, frozen=True):
 
 
 _ACCOUNT = "a.id, a.email, a.first_name, a.last_name, a.role, a.disabled, a.demo, a.created, a.leaving"
-_FOUND_BY_NUMBER = " AND (a.searched LIKE %(like)s OR a.id = %(id)s)"
+_FOUND = " AND a.found_by LIKE without_accents(%(like)s)"
+_FOUND_BY_NUMBER = " AND (a.found_by LIKE without_accents(%(like)s) OR a.id = %(id)s)"
 _CLOSED = {True: " AND a.disabled", False: " AND NOT a.disabled", None: ""}
 
 
@@ -52,9 +53,9 @@ async def select_accounts(
         where += f" AND a.role = '{role}'"
     account_id = int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
     if text:
-        where += " AND a.searched LIKE %(like)s" if account_id is None else _FOUND_BY_NUMBER
+        where += _FOUND if account_id is None else _FOUND_BY_NUMBER
     values = {
-        "like": f"%{'%'.join(map(escape_like, text.lower().split()))}%",
+        "like": like_person(text),
         "id": account_id,
         "most": MOST,
         "first": first,

@@ -10,7 +10,7 @@ from filmer.catalogue.folding import fold
 from filmer.rentals.queries import HAS_COPY, RENTAL
 from filmer.rentals.schemas import Rental
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
-from filmer.store.postgres import Connection, escape_like
+from filmer.store.postgres import Connection, escape_like, like_person
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -149,8 +149,7 @@ async def select_at_counter(conn: Connection, text: str, code: str, *, now: date
         conn,
         """
         (p.code = %(code)s OR f.title_folded LIKE %(folded)s OR lower(l.title) LIKE %(like)s
-            OR lower(a.email) LIKE %(like)s
-            OR lower(a.first_name || ' ' || a.last_name || ' ' || a.first_name) LIKE %(like)s)
+            OR a.found_by LIKE without_accents(%(person)s))
         AND r.state <> 'unpaid'
         ORDER BY p.code IS DISTINCT FROM %(code)s, r.id DESC
         """,
@@ -158,6 +157,7 @@ async def select_at_counter(conn: Connection, text: str, code: str, *, now: date
             "code": code,
             "like": f"%{escape_like(text.lower())}%",
             "folded": f"%{escape_like(fold(text))}%",
+            "person": like_person(text),
             "now": now,
             "size": size,
         },

@@ -11,7 +11,7 @@ from filmer.rentals.sales import CODE_LENGTH
 from filmer.shop.cancel_queries import LAST_FOUR, ORDER, OrderState
 from filmer.shop.payment import AT_COUNTER, NOTHING_TO_PAY, STRIPE
 from filmer.shop.schemas import MAX_ID
-from filmer.store.postgres import Connection, escape_like
+from filmer.store.postgres import Connection, escape_like, like_person
 
 State = Literal["unpaid", "paid", "cancelled", "owed"]
 PaymentKind = Literal["cards", "counter", "stripe", "free"]
@@ -110,10 +110,10 @@ async def _tests(conn: Connection, wanted: OrderFilter) -> tuple[str, dict[str, 
         tests.append("o.placed < %(end)s::timestamp AT TIME ZONE 'UTC'")
         values["end"] = wanted.until + timedelta(days=1)
     if wanted.text:
-        values["like"] = f"%{escape_like(wanted.text.lower())}%"
+        values["like"] = like_person(wanted.text)
         people = await _select_people(conn, values["like"])
         is_common = len(people) > MOST_PEOPLE
-        tests.append("a.searched LIKE %(like)s" if is_common else _found(wanted, values, people))
+        tests.append("a.found_by LIKE without_accents(%(like)s)" if is_common else _found(wanted, values, people))
     return " AND ".join(tests), values, is_common
 
 
@@ -134,7 +134,7 @@ def _found(wanted: OrderFilter, values: dict[str, Any], people: list[int]) -> st
 
 
 async def _select_people(conn: Connection, like: str) -> list[int]:
-    statement = f"SELECT id FROM account WHERE searched LIKE %s LIMIT {MOST_PEOPLE + 1}"
+    statement = f"SELECT id FROM account WHERE found_by LIKE without_accents(%s) LIMIT {MOST_PEOPLE + 1}"
     return [row[0] for row in await (await conn.execute(statement.encode(), [like], prepare=False)).fetchall()]
 
 
@@ -163,7 +163,7 @@ async def select_unpaid(conn: Connection, text: str, code: str, *, size: int) ->
             ) films
         WHERE {_STATES["unpaid"]}
             AND (films.are_found OR o.id::text = %(text)s OR p.code = %(code)s
-                OR a.searched LIKE %(like)s)
+                OR a.found_by LIKE without_accents(%(person)s))
         ORDER BY o.placed DESC, o.place DESC LIMIT %(size)s
         """.encode(),
         {
@@ -171,6 +171,7 @@ async def select_unpaid(conn: Connection, text: str, code: str, *, size: int) ->
             "code": code,
             "like": f"%{escape_like(text.lower())}%",
             "folded": f"%{escape_like(fold(text))}%",
+            "person": like_person(text),
             "size": size,
         },
     )

@@ -300,6 +300,14 @@ def escape_like(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
+def like_person(text: str) -> str:
+    """A LIKE pattern for people who have the words of a text, in this order: ``Núñez, José`` as well.
+
+    It is matched as ``account.found_by LIKE without_accents(pattern)``.
+    """
+    return f"%{'%'.join(map(escape_like, text.replace(',', ' ').split() or [text]))}%"
+
+
 @asynccontextmanager
 async def _opened(connecting: Awaitable[Connection]) -> AsyncIterator[Connection]:
     async with await connecting as conn:

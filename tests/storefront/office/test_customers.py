@@ -13,6 +13,7 @@ from tests.office.addresses import OFFICE
 from tests.users import CARD, LOGIN, PASSWORD, open_account, put_card, session_of, signed_in, token_of, visitor
 
 from filmer.accounts.schemas import Role, User
+from filmer.catalogue.folding import search_form
 
 LIST = "/admin/customers"
 FILM = "tt0111161"
@@ -105,6 +106,21 @@ def test_people_are_found_by_name_address_and_id(office: Office) -> None:
     assert office.found(query="odd%one") == []
     assert "Nobody found" in office.owner.get(LIST, params={"query": "odd%one"}).text
     assert office.found(query="9" * 30) == []
+
+
+def test_people_are_found_without_their_accents(office: Office) -> None:
+    person = open_account(office.url)
+    office.ask("UPDATE account SET first_name = 'José', last_name = 'Núñez' WHERE id = %s RETURNING id", person.id)
+    for query in ("jose nunez", "Núñez, José", "nunez,jose", "NÚÑEZ", f"nunez {person.email}"):
+        assert office.found(query=query) == [person.id], query
+    assert office.found(query="nunez%jose") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["José Núñez", "ŁÓDŹ", "Søren Ærø", "Þór", "Großmann", "Дмитрий Ёж", "\uff2dary \ufb01", "Ngọc", "한글"]
+)
+def test_the_database_folds_people_as_texts_are_folded_elsewhere(office: Office, text: str) -> None:
+    assert office.ask("SELECT without_accents(%s)", text) == [(search_form(text),)]
 
 
 def test_the_list_is_narrowed_by_role_and_state(office: Office, mary: User) -> None:
