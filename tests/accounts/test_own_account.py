@@ -10,8 +10,14 @@ import pytest
 from tests.accounts.conftest import new_address, open_account
 from tests.accounts.forms import error_beside, failure_of, shown_value
 from tests.accounts.mailed import SENDS_MAIL, Mailed, mails
+from tests.commands import filmer_process
+from tests.connections import fetch_value
 from tests.in_process import InProcess, MovedClock, in_process
+from tests.server_processes import eventually
 from tests.users import LOGIN, PASSWORD, session_of
+
+from filmer.accounts import queries
+from filmer.accounts.throttle import ASKING_RECIPIENT, ThrottleKey
 
 NEW = "another password"
 
@@ -224,6 +230,104 @@ def test_an_address_is_confirmed_within_a_day(case: Case, seconds: int, *, good:
         case.clock.move(seconds=seconds)
         await process.component("own_account").tidy(process.component("database"))
         assert (await client.post(mail.path)).status_code == (303 if good else 404)
+
+    case.run(work, **SENDS_MAIL)
+
+
+async def choose_again(case: Case, client: httpx.AsyncClient) -> None:
+    await client.post("/forgotten", data={"email": case.person.email})
+    link = (await case.mails())[-1].path
+    assert (await client.post(link, data={"password": NEW})).status_code == 303
+
+
+async def command(case: Case, *words: object) -> None:
+    typed = f"{NEW}\n" if "password" in words else ""
+    done = await asyncio.to_thread(filmer_process, "account", *words, typed=typed, DATABASE_URL=case.url)
+    assert done.returncode == 0, done.stderr
+
+
+async def leave_and_stay(process: InProcess, case: Case) -> None:
+    async with process.component("database").connection() as conn:
+        await process.component("leaving").leave(conn, case.person.id)
+        await queries.update_disabled(conn, case.person.id, disabled=False)
+
+
+PASSWORDS = {"current": PASSWORD, "password": NEW}
+ENDING: dict[str, Callable[[InProcess, Case, httpx.AsyncClient], Awaitable[object]]] = {
+    "own password": lambda _process, _case, client: client.post("/account/password", data=PASSWORDS),
+    "forgotten password": lambda _, case, client: choose_again(case, client),
+    "signed out everywhere": lambda _process, _case, client: client.post("/account/sessions/end"),
+    "deleted and undone": lambda process, case, _: leave_and_stay(process, case),
+    "the shop's password": lambda _process, case, _: command(case, "password", case.person.id),
+    "the shop's address": lambda _process, case, _: command(case, "email", case.person.id, "corrected@example.com"),
+}
+
+
+@pytest.mark.parametrize("ending", ENDING)
+def test_who_has_lost_the_password_can_not_move_the_account(case: Case, ending: str) -> None:
+    """A thief who knew the password has asked for another address, and for a link, before the user took it back."""
+
+    async def work(process: InProcess, client: httpx.AsyncClient) -> None:
+        await client.post("/account/address", data={"email": "thief@example.com", "current": PASSWORD})
+        async with process.visitor(new_address()) as thief:
+            await thief.post("/forgotten", data={"email": case.person.email})
+            move, choose = await case.mails()
+            assert (move.kind, choose.kind) == ("confirm_address", "new_password")
+            await ENDING[ending](process, case, client)
+            assert (await thief.get(move.path)).status_code == 404
+            assert (await thief.post(move.path)).status_code == 404
+            assert (await thief.post(choose.path, data={"password": "thief's own"})).status_code == 404
+        assert case.account()[2] in {case.person.email, "corrected@example.com"}
+
+    case.run(work, **SENDS_MAIL)
+
+
+def test_of_several_addresses_asked_for_the_first_that_is_confirmed_is_used(case: Case) -> None:
+    async def work(_: InProcess, client: httpx.AsyncClient) -> None:
+        for email in ("first@example.com", "second@example.com"):
+            await client.post("/account/address", data={"email": email, "current": PASSWORD})
+        first, second = await case.mails()
+        assert (await client.post(second.path)).status_code == 303
+        assert (await client.post(first.path)).status_code == 404
+        assert case.account()[2] == "second@example.com"
+
+    case.run(work, **SENDS_MAIL)
+
+
+async def until_one_waits(database_url: str) -> None:
+    """For a lock of PostgreSQL."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    assert await asyncio.to_thread(eventually, lambda: fetch_value(database_url, waiting))
+
+
+def test_a_move_and_a_new_password_at_once(case: Case) -> None:
+    """Neither waits for the other in a ring, and a move that comes second is none."""
+
+    async def work(process: InProcess, client: httpx.AsyncClient) -> None:
+        await client.post("/account/address", data={"email": "new@example.com", "current": PASSWORD})
+        [mail] = await case.mails()
+        async with process.component("database").connection() as conn, conn.transaction():
+            await queries.update_password(conn, case.person.id, "$argon2id$")
+            moving = asyncio.create_task(client.post(mail.path))
+            await until_one_waits(case.url)
+            await queries.delete_sessions_of(conn, case.person.id)
+        assert (await moving).status_code == 404
+        assert case.account()[2] == case.person.email
+
+    case.run(work, **SENDS_MAIL)
+
+
+def test_an_address_asked_for_with_a_password_that_was_changed_meanwhile(case: Case) -> None:
+    async def work(process: InProcess, client: httpx.AsyncClient) -> None:
+        fields = {"email": "thief@example.com", "current": PASSWORD}
+        async with process.component("database").connection() as conn, conn.transaction():
+            # Where the request waits, after it has looked at the password.
+            await process.component("throttle").charge(conn, [ThrottleKey(ASKING_RECIPIENT, "thief@example.com")])
+            asking = asyncio.create_task(client.post("/account/address", data=fields))
+            await until_one_waits(case.url)
+            await queries.update_password(conn, case.person.id, "$argon2id$")
+        assert (await asking).status_code == 401
+        assert await case.mails() == []
 
     case.run(work, **SENDS_MAIL)
 

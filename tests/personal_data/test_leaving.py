@@ -84,7 +84,7 @@ def test_within_a_week_it_can_be_undone_once(leaver: Leaver) -> None:
     assert response.headers["location"] == "/sign-in"
     assert log_in(leaver) == 200
     assert account_of(leaver)["leaving"] is None
-    ended = {"session", "kept_sign_in", "new_password_link"}
+    ended = {"session", "kept_sign_in", "new_password_link", "unconfirmed_address"}
     assert all(leaver.rows(table) for table in set(ERASED) - ended - {"checkout_key"})
     again = send(leaver.client, address)
     leaver.client.cookies.update(again.cookies)

@@ -24,12 +24,15 @@ class UnconfirmedAddress(msgspec.Struct, frozen=True):
 
 
 async def select_holder(conn: Connection, email: str, *, demo: bool) -> tuple[int, str] | None:
-    """The id and the address, as it is spelled there, of the open account that is found by an address."""
+    """The id and the address, as it is spelled there, of the open account that is found by an address.
+
+    Until the transaction ends it keeps the address: a link must not go to one that is left at the same moment.
+    """
     cursor = await conn.execute(
         """
         SELECT id, email FROM account
         WHERE email_key IN (%(key)s, %(earlier)s) AND NOT disabled AND (NOT demo OR %(demo)s)
-        ORDER BY email_key = %(earlier)s DESC LIMIT 1
+        ORDER BY email_key = %(earlier)s DESC LIMIT 1 FOR KEY SHARE
         """,
         {"key": email_key(email), "earlier": earlier_email_key(email), "demo": demo},
     )
@@ -64,6 +67,12 @@ async def delete_new_password_links(conn: Connection, account_id: int) -> int:
     return (await conn.execute("DELETE FROM new_password_link WHERE account_id = %s", [account_id])).rowcount
 
 
+async def delete_links_of(conn: Connection, account_id: int) -> None:
+    """All that were mailed to an account."""
+    await delete_new_password_links(conn, account_id)
+    await conn.execute("DELETE FROM unconfirmed_address WHERE account_id = %s", [account_id])
+
+
 async def insert_unconfirmed_address(conn: Connection, address: UnconfirmedAddress, until: datetime) -> int:
     """The id of its link."""
     link_id = secrets.randbelow(_IDS)
@@ -81,7 +90,17 @@ async def select_unconfirmed_address(conn: Connection, link_id: int | None, now:
 
 
 async def take_unconfirmed_address(conn: Connection, link_id: int | None, now: datetime) -> UnconfirmedAddress | None:
-    """Deletes it, so that its link is good once."""
+    """Deletes it, so that its link is good once.
+
+    Its account is locked before, as it is where a new password deletes the addresses that are not confirmed.
+    """
+    await conn.execute(
+        """
+        SELECT FROM unconfirmed_address u JOIN account a ON a.id = u.account_id WHERE u.id = %s
+        FOR NO KEY UPDATE OF a
+        """,
+        [link_id],
+    )
     cursor = await conn.execute(
         """
         DELETE FROM unconfirmed_address WHERE id = %s AND until > %s

@@ -97,10 +97,13 @@ class OwnAccount:
         """
         if email_key(new.email) == email_key(user.email):
             raise InvalidRequest([FieldError("email", "is your address already")])
-        await self._signing_in.require_password(user, new.current, client)
+        password = await self._signing_in.require_password(user, new.current, client)
         async with self._database.connection() as conn:
             await self._throttle.charge(conn, [_recipient(new.email)])
             async with conn.transaction():
+                await link_queries.lock_user(conn, user.id)
+                if await queries.lock_password(conn, user.id) != password:
+                    raise InvalidCredentials  # it was changed a moment ago
                 if self.sends_mail:
                     await self._ask_to_confirm(conn, UnconfirmedAddress(user.id, new.email))
                 else:
@@ -161,7 +164,7 @@ class OwnAccount:
             raise NotFound
         if await address_queries.update_email(conn, account_id, email) is None:
             raise Conflict(_TAKEN)
-        await link_queries.delete_new_password_links(conn, account_id)  # they went to the old one
+        await link_queries.delete_links_of(conn, account_id)  # they went to the old one, or lead to yet another
         await self._outbox.put(conn, "address_changed", user.email, account_id=account_id, new_address=email)
 
     async def _begin_anew(self, conn: Connection, user: User, client: Client) -> SignedIn:

@@ -297,12 +297,13 @@ async def delete_sign_in(conn: Connection, account_id: int, sign_in_id: int) -> 
 
 
 async def delete_sessions_of(conn: Connection, account_id: int) -> int:
-    """Ends all sessions, kept sign-ins and links for new passwords, and forgets the familiar addresses.
+    """Ends all sessions, kept sign-ins and mailed links, and forgets the familiar addresses.
 
+    With the links goes a change of address that is not confirmed yet: whoever is put out may have asked for it.
     How many sessions that ended.
     """
     ended = (await conn.execute("DELETE FROM session WHERE account_id = %s", [account_id])).rowcount
-    for table in ("kept_sign_in", "new_password_link", "familiar_address"):
+    for table in ("kept_sign_in", "new_password_link", "unconfirmed_address", "familiar_address"):
         statement = sql.SQL("DELETE FROM {} WHERE account_id = %s").format(sql.Identifier(table))
         await conn.execute(statement, [account_id])
     return ended

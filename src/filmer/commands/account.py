@@ -12,7 +12,7 @@ from filmer.accounts import owners, queries
 from filmer.accounts.address_conflicts import find_shared, settle_addresses
 from filmer.accounts.address_queries import update_email
 from filmer.accounts.addresses import read_email
-from filmer.accounts.link_queries import insert_new_password_link
+from filmer.accounts.link_queries import delete_links_of, insert_new_password_link
 from filmer.accounts.passwords import Passwords, make_unusable_hash
 from filmer.accounts.role_queries import lock_accounts
 from filmer.accounts.schemas import Role, User, read_name, read_new_password
@@ -118,6 +118,7 @@ def change_email(account_id: int, address: str, /, *, data_dir: DataDir = None) 
         if changed is None:
             raise CommandFailed(f"{email} has an account already: `filmer account list` shows it.")
         await settle_addresses(conn)
+        await delete_links_of(conn, account_id)  # they went to the old one, or lead to yet another
         return changed
 
     _change(data_dir, account_id, change, "account.email")

@@ -142,7 +142,7 @@ async def lock_leaver(conn: Connection, account_id: int) -> Leaver | None:
 async def update_leaving(conn: Connection, account_id: int, *, now: datetime) -> None:
     """Access ends: nobody signs in, sessions and tokens are refused."""
     await conn.execute("UPDATE account SET leaving = %s, disabled = true WHERE id = %s", [now, account_id])
-    for table in ("session", "kept_sign_in", "new_password_link"):
+    for table in ("session", "kept_sign_in", "new_password_link", "unconfirmed_address"):
         statement = sql.SQL("DELETE FROM {} WHERE account_id = %s").format(sql.Identifier(table))
         await conn.execute(statement, [account_id])
 
