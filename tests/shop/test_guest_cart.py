@@ -16,7 +16,9 @@ from tests.users import PASSWORD, open_account, visitor
 
 from filmer.accounts.schemas import User
 from filmer.accounts.throttle import GUEST_CART
+from filmer.shop.guest_cart_queries import MergedLine
 from filmer.shop.guest_carts import LIFETIME
+from filmer.storefront.guest_cookies import merge_notice
 
 COOKIE, UNITS = "guest_cart", "cart_units"
 
@@ -87,7 +89,10 @@ def test_signing_in_merges_and_goes_on_to_the_checkout(store: Store, guest: http
     old = guest.cookies[COOKIE]
     entered = sign_in(guest, person, asked.headers["location"])
     told = followed(guest, entered, "/checkout")
-    assert "What you chose before is in your cart, but for 2 of Amélie: a cart holds 10 of a film at most." in told
+    assert (
+        "What you chose before is in your cart: The Shawshank Redemption and Amélie. "
+        "2 of Amélie did not fit: a cart holds 10 of a film at most." in told
+    )
     assert lines_of(store, person) == [(AMELIE, 10), (BATMAN_BEGINS, 2), (SHAWSHANK, 2)]
     assert COOKIE not in guest.cookies
     assert UNITS not in guest.cookies
@@ -102,7 +107,7 @@ def test_registering_merges_too(guest: httpx.Client) -> None:
     person = {"firstName": "Nina", "lastName": "New", "email": "guest.cart@example.com", "password": PASSWORD}
     opened = send(guest, "/register", **{**form_of(guest.get("/register"), "/register"), **person})
     told = followed(guest, opened, "/checkout")
-    assert "What you chose before is in your cart." in told
+    assert "What you chose before is in your cart: The Shawshank Redemption." in told
     assert data_of(guest.get(CART))["itemCount"] == 2
 
 
@@ -133,8 +138,28 @@ def test_a_cart_that_is_full_takes_what_fits(store: Store, guest: httpx.Client) 
     put(guest, AMELIE)
     put(guest, SHAWSHANK, 2)
     told = followed(guest, sign_in(guest, person), "/checkout")
-    assert "but for 2 of The Shawshank Redemption" in told
+    assert "is in your cart: Amélie. 2 of The Shawshank Redemption did not fit" in told
     assert len(lines_of(store, person)) == 500
+
+
+@pytest.mark.parametrize(
+    ("lines", "notice"),
+    [
+        ([], ""),
+        (["Heat"], "What you chose before is in your cart: Heat."),
+        (["Heat", "Alien", "Big"], "What you chose before is in your cart: Heat, Alien and Big."),
+        (["Heat", "Alien", "Big", "Up", "Her"], "What you chose before is in your cart: Heat, Alien, Big and 2 more."),
+        (["x" * 300], f"What you chose before is in your cart: {'x' * 49}…."),
+    ],
+)
+def test_few_of_many_are_named(lines: list[str], notice: str) -> None:
+    assert merge_notice([MergedLine(title, quantity=2, left_out=0) for title in lines]) == notice
+
+
+def test_what_did_not_fit_at_all_is_not_said_to_be_in_the_cart() -> None:
+    lines = [MergedLine(title, quantity=2, left_out=2) for title in ("Heat", "Alien", "Big", "Up")]
+    reason = "2 of Heat, 2 of Alien, 2 of Big and 1 more did not fit: a cart holds 10 of a film at most."
+    assert merge_notice(lines) == reason
 
 
 # --- nobody else's, and no longer than it lasts -------------------------------------------------------

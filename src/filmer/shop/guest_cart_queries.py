@@ -9,9 +9,10 @@ from filmer.store.postgres import Connection
 
 
 class MergedLine(msgspec.Struct, frozen=True):
-    """A line that has moved into a user's cart. ``left_out``: how many units of it did not fit."""
+    """A line that has moved into a user's cart. ``left_out``: how many of its units did not fit."""
 
     title: str
+    quantity: int
     left_out: int
 
 
@@ -54,7 +55,7 @@ async def merge_lines(conn: Connection, guest_id: int, account_id: int) -> list[
             ON CONFLICT (account_id, film_id) DO UPDATE SET quantity = least(%(most)s, c.quantity + excluded.quantity)
             RETURNING film_id, quantity
         )
-        SELECT coalesce(f.title, w.film_id), w.quantity + coalesce(w.held, 0) - coalesce(m.quantity, 0)
+        SELECT coalesce(f.title, w.film_id), w.quantity, w.quantity + coalesce(w.held, 0) - coalesce(m.quantity, 0)
         FROM wanted w LEFT JOIN moved m USING (film_id) LEFT JOIN film f ON f.id = w.film_id ORDER BY w.place
         """,
         {"guest": guest_id, "account": account_id, "titles": MAX_TITLES, "most": MAX_QUANTITY},

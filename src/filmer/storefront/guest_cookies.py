@@ -23,7 +23,8 @@ log = structlog.get_logger()
 
 LIFETIME_SECONDS = int(LIFETIME.total_seconds())
 UNITS_COOKIE = "cart_units"
-MAX_NAMED = 3  # films of which a notice says that they did not fit
+MAX_NAMED = 3  # films in a notice
+MAX_TITLE = 50  # characters of each
 
 
 class GuestCookies:
@@ -70,11 +71,22 @@ def merge_notice(lines: Sequence[MergedLine]) -> str:
     """What a user is told of the merge."""
     if not lines:
         return ""
-    left_out = [f"{line.left_out} of {line.title}" for line in lines if line.left_out]
-    if not left_out:
-        return "What you chose before is in your cart."
-    more = f" and of {len(left_out) - MAX_NAMED} other films" if len(left_out) > MAX_NAMED else ""
-    names = ", ".join(left_out[:MAX_NAMED])
-    return (
-        f"What you chose before is in your cart, but for {names}{more}: a cart holds {MAX_QUANTITY} of a film at most."
+    merged = [_shortened(line.title) for line in lines if line.quantity > line.left_out]
+    left_out = [f"{line.left_out} of {_shortened(line.title)}" for line in lines if line.left_out]
+    return " ".join(
+        [
+            *([f"What you chose before is in your cart: {_listed(merged)}."] if merged else []),
+            *([f"{_listed(left_out)} did not fit: a cart holds {MAX_QUANTITY} of a film at most."] if left_out else []),
+        ]
     )
+
+
+def _listed(names: list[str]) -> str:
+    """The first of them in words, and how many more there are."""
+    more = len(names) - MAX_NAMED
+    first, last = (names[:MAX_NAMED], f"{more} more") if more > 0 else (names[:-1], names[-1])
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _shortened(title: str) -> str:
+    return title if len(title) <= MAX_TITLE else f"{title[: MAX_TITLE - 1]}…"
