@@ -9,7 +9,7 @@ from tests.accounts.forms import error_beside, notice_of, send
 from tests.commands import filmer
 from tests.connections import fetch
 from tests.personal_data.conftest import DELETE, Leaver
-from tests.users import LOGIN, PASSWORD, open_account
+from tests.users import CARD, LOGIN, PASSWORD, open_account
 
 from filmer.personal_data.queries import ERASED
 
@@ -220,6 +220,18 @@ def test_those_who_have_to_stay_keep_nobody_waiting(leaver: Leaver) -> None:
         leaver.tidy()
     assert account_of(leaver)["erased"]
     fetch(leaver.url, "UPDATE account SET leaving = NULL WHERE id < 0")
+
+
+def test_the_books_tell_nothing_of_whose_order_it_was(leaver: Leaver) -> None:
+    admin = leaver.shop.sign_in(open_account(leaver.url, role="admin"))
+    found, order = f"/admin/orders?query={CARD['creditCardId'][-4:]}", f'"/admin/orders/{leaver.order}"'
+    assert order in admin.get(found).text
+    assert filmer("account", "delete", leaver.person.id, "--now", DATABASE_URL=leaver.url).returncode == 0
+    assert order not in admin.get(found).text
+    for page in (admin.get("/admin/orders"), admin.get(f"/admin/orders/{leaver.order}")):
+        assert "Somebody who has left" in page.text
+        assert "deleted deleted" not in page.text
+    fetch(leaver.url, "DELETE FROM account WHERE role = 'admin'")
 
 
 def test_the_command_removes_at_once(leaver: Leaver) -> None:

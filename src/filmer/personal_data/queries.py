@@ -185,7 +185,14 @@ async def erase(conn: Connection, account_id: int, *, now: datetime) -> None:
     for table in ERASED:
         statement = sql.SQL("DELETE FROM {} WHERE account_id = %s").format(sql.Identifier(table))
         await conn.execute(statement, [account_id])
-    await conn.execute("UPDATE shop_order SET last_four = NULL WHERE account_id = %s", [account_id])
+    # What was paid with a card on file has its last digits in the reference, which says no more than that from now on.
+    await conn.execute(
+        """
+        UPDATE shop_order SET last_four = NULL, payment = regexp_replace(payment, '^(card on file) [0-9]{4}$', '\\1')
+        WHERE account_id = %s
+        """,
+        [account_id],
+    )
     await conn.execute(
         "UPDATE cancellation c SET reason = '' FROM shop_order o WHERE o.id = c.order_id AND o.account_id = %s",
         [account_id],
