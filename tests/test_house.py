@@ -151,7 +151,7 @@ MAY_IMPORT = {
     "shop": {"accounts", "audit", "catalogue", "http", "mail", "openapi", "rentals", "secret", "store"},
     "community": {"accounts", "audit", "catalogue", "http", "importing", "openapi", "store", "tmdb"},
     "edge": {"catalogue", "http", "store"},
-    "personal_data": {"accounts", "catalogue", "importing", "mail", "store"},
+    "personal_data": {"accounts", "catalogue", "importing", "mail", "shop", "store"},
     "storefront": {"accounts", "audit", "catalogue", "community", "http", "images", "importing", "mail", "office",
         "personal_data", "posters", "rentals", "secret", "shop", "store", "tmdb",
     },

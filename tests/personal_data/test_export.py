@@ -51,7 +51,9 @@ def test_a_person_gets_everything_of_their_own(leaver: Leaver) -> None:
     tables = tables_of(response.content)
     assert set(tables) == set(EXPORTED)
     assert tables["profile"][0]["email"] == leaver.person.email
-    assert [(row["id"], row["total"]) for row in tables["orders"]] == [(leaver.order, 4.99)]
+    assert [(row["id"], row["total"], row["card"]) for row in tables["orders"]] == [
+        (leaver.order, 4.99, CARD["creditCardId"][-4:])
+    ]
     assert [(row["film_id"], row["title"]) for row in tables["order_lines"]] == [
         (SHAWSHANK, "The Shawshank Redemption")
     ]

@@ -9,6 +9,7 @@ from psycopg import sql
 from filmer.accounts.role_queries import IS_LAST_OWNER, lock_accounts
 from filmer.catalogue.number_queries import FILMS_OF
 from filmer.catalogue.schemas import FIRST_OWN
+from filmer.shop.cancel_queries import LAST_FOUR
 from filmer.store.connecting import USE_CURRENT_EDITION_LOCALLY
 from filmer.store.postgres import Connection
 
@@ -25,8 +26,8 @@ _FILMS = f"""
 # What a person gets of their own, by the name of the file. Digests, which mean nothing to anybody, are left out.
 EXPORTED = {
     "profile": "SELECT id, email, first_name, last_name, role, created FROM account WHERE id = %(account)s",
-    "orders": """
-        SELECT o.id, o.placed, o.item_count, o.total, o.last_four AS card, c.cancelled, c.reason, c.refund
+    "orders": f"""
+        SELECT o.id, o.placed, o.item_count, o.total, {LAST_FOUR} AS card, c.cancelled, c.reason, c.refund
         FROM shop_order o LEFT JOIN cancellation c ON c.order_id = o.id
         WHERE o.account_id = %(account)s ORDER BY o.place
     """,
