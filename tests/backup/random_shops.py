@@ -160,6 +160,7 @@ def _insert_links_and_mails(conn: psycopg.Connection, draw: random.Random, accou
         [account, draw.choice(TEXTS), moment, _moment(draw)],
     )
     conn.execute("INSERT INTO new_password_link VALUES (%s, %s, %s)", [number, draw.choice([None, account]), moment])
+    conn.execute("INSERT INTO former_address VALUES (%s, %s)", [account, f"before{account}@example.com"])
     conn.execute(
         "INSERT INTO unconfirmed_address (id, account_id, email, until) VALUES (%s, %s, %s, %s)",
         [number, account, f"{draw.choice(TEXTS)}@example.com", moment],

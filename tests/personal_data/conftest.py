@@ -49,6 +49,7 @@ class Leaver:
             ("kept_sign_in", "device, created, turned", "'Firefox on Linux', now(), now()"),
             ("new_password_link", "id, until", f"{self.person.id}, now() + interval '1 hour'"),
             ("unconfirmed_address", "id, email, until", f"{self.person.id}, 'next@example.com', now()"),
+            ("former_address", "email", "'former@example.com'"),
             ("stripe_customer", "reference", "'cus_' || gen_random_uuid()"),
             (
                 "stripe_card",

@@ -69,6 +69,7 @@ def test_a_person_gets_everything_of_their_own(leaver: Leaver) -> None:
     assert [row["name"] for row in tables["tokens"]] == ["backup"]
     assert [(row["device"], row["kept"]) for row in tables["sessions"]] == [("", False), ("Firefox on Linux", True)]
     assert [row["email"] for row in tables["unconfirmed_addresses"]] == ["next@example.com"]
+    assert [row["email"] for row in tables["former_addresses"]] == ["former@example.com"]
 
 
 def test_no_secret_and_nobody_else_is_in_it(leaver: Leaver) -> None:

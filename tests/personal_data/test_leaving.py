@@ -222,6 +222,25 @@ def test_those_who_have_to_stay_keep_nobody_waiting(leaver: Leaver) -> None:
     fetch(leaver.url, "UPDATE account SET leaving = NULL WHERE id < 0")
 
 
+def test_mails_to_every_address_they_had_go_too(leaver: Leaver) -> None:
+    """Also those that name no account; but no mail of whoever has such an address by now."""
+    first, second, third = leaver.person.email, f"second{leaver.person.id}@example.com", "third@example.com"
+    for email in (second, third):
+        assert filmer("account", "email", leaver.person.id, email, DATABASE_URL=leaver.url).returncode == 0
+    heir = open_account(leaver.url, email=second)
+    for recipient, account in ((first.upper(), None), (second, None), (third, None), (second, heir.id)):
+        fetch(
+            leaver.url,
+            "INSERT INTO mail (kind, recipient, account_id, fields, state, created, due)"
+            " VALUES ('no_account', %s, %s, '{}', 'not set up', now(), now())",
+            recipient, account,
+        )  # fmt: skip
+    assert filmer("account", "delete", leaver.person.id, "--now", DATABASE_URL=leaver.url).returncode == 0
+    recipients = [first, second, third]
+    left = fetch(leaver.url, "SELECT account_id FROM mail WHERE lower(recipient) = ANY(%s)", recipients)
+    assert left == [(heir.id,)]
+
+
 def test_the_books_tell_nothing_of_whose_order_it_was(leaver: Leaver) -> None:
     admin = leaver.shop.sign_in(open_account(leaver.url, role="admin"))
     found, order = f"/admin/orders?query={CARD['creditCardId'][-4:]}", f'"/admin/orders/{leaver.order}"'

@@ -3,11 +3,14 @@
 from pathlib import Path
 from urllib.parse import quote
 
+import httpx
 import psycopg
 import pytest
 from tests.accounts.forms import send
+from tests.accounts.mailed import SENDS_MAIL, mails
 from tests.backup.random_shops import restore_from, write_backup
 from tests.conftest import MakeDatabase, Serve
+from tests.connections import fetch
 from tests.figures import record_figure
 from tests.shop.conftest import SHAWSHANK
 from tests.shop.test_no_secrets import METRICS_TOKEN, Places, command, everywhere, tables
@@ -18,9 +21,24 @@ from filmer.store.embedded import Engines
 pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 EMAIL, FIRST, LAST = "canary.who.leaves@example.com", "Canarina", "Featherstonehaugh"
+FORMER = "canary.before.the.wedding@example.com"
 REASON = "because Canarina said so"
 NUMBER = "4929000000006"
-CANARIES = {"address": EMAIL, "first name": FIRST, "last name": LAST, "reason": REASON, "card": NUMBER}
+CANARIES = {
+    "address": EMAIL,
+    "former address": FORMER,
+    "first name": FIRST,
+    "last name": LAST,
+    "reason": REASON,
+    "card": NUMBER,
+}
+# As in ``SENDS_MAIL``: nobody listens there.
+SENDING = {f"FILMER_{name.upper()}": value for name, value in SENDS_MAIL.items()}
+
+
+def follow(browser: httpx.Client, database: str) -> None:
+    """The link of the last mail."""
+    assert send(browser, mails(database)[-1].path).status_code == 303
 
 
 def found(places: Places) -> list[str]:
@@ -35,17 +53,19 @@ def found(places: Places) -> list[str]:
 def test_who_leaves_is_gone(engines: Engines, make_database: MakeDatabase, serve: Serve, tmp_path: Path) -> None:
     database = make_database(films=True)
     server = serve(
-        database, FILMER_LOG_LEVEL="debug", FILMER_ACCESS_LOG="true", FILMER_METRICS_TOKEN=METRICS_TOKEN,
+        database, FILMER_LOG_LEVEL="debug", FILMER_ACCESS_LOG="true", FILMER_METRICS_TOKEN=METRICS_TOKEN, **SENDING,
     )  # fmt: skip
     with visitor(server.client) as browser:
-        # Before there is an account: two mails that are nobody's.
+        # Before there is an account: two mails that are nobody's, and a third that opens it.
         assert send(browser, "/forgotten", email=EMAIL).status_code == 200
-        assert send(browser, "/forgotten", email=EMAIL.upper()).status_code == 200
-        registered = browser.post(
-            "/api/v1/auth/register",
-            json={"firstName": FIRST, "lastName": LAST, "email": EMAIL, "password": PASSWORD},
-        )
-        account = registered.json()["data"]["customerId"]
+        assert send(browser, "/forgotten", email=FORMER.upper()).status_code == 200
+        person = {"firstName": FIRST, "lastName": LAST, "email": FORMER, "password": PASSWORD}
+        assert send(browser, "/register", **person).status_code == 200
+        follow(browser, database)
+        [[account]] = fetch(database, "SELECT id FROM account WHERE email = %s", FORMER)
+        assert send(browser, "/account/address", email=EMAIL, current=PASSWORD).status_code == 200
+        follow(browser, database)
+        assert send(browser, "/forgotten", email=FORMER).status_code == 200  # nobody's again
         card = ["--first-name", FIRST, "--last-name", LAST, "--expiration", "2031-05", "--account", str(account)]
         command(database, "card", "add", *card, typed=f"{NUMBER}\n")
         browser.post("/api/v1/cart/items", json={"movieId": SHAWSHANK})

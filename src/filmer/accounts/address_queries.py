@@ -50,10 +50,19 @@ async def update_emails(conn: Connection, emails: dict[int, str]) -> None:
 
 
 async def update_email(conn: Connection, account_id: int, email: str) -> bool | None:
-    """False: there is no such account; None: another account has the address."""
-    statement = "UPDATE account SET email = %s, email_key = %s WHERE id = %s"
+    """False: there is no such account; None: another account has the address. The one before is kept as a former one.
+
+    To be asked after a lock of the account.
+    """
+    statement = """
+        WITH former AS (
+            INSERT INTO former_address SELECT id, email FROM account WHERE id = %(account)s ON CONFLICT DO NOTHING
+        )
+        UPDATE account SET email = %(email)s, email_key = %(key)s WHERE id = %(account)s
+    """
+    values = {"account": account_id, "email": email, "key": email_key(email)}
     try:
         async with conn.transaction():
-            return (await conn.execute(statement, [email, email_key(email), account_id])).rowcount == 1
+            return (await conn.execute(statement, values)).rowcount == 1
     except psycopg.errors.UniqueViolation:
         return None

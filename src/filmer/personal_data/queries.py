@@ -77,6 +77,7 @@ EXPORTED = {
     "unconfirmed_addresses": """
         SELECT email, until FROM unconfirmed_address WHERE account_id = %(account)s ORDER BY until
     """,
+    "former_addresses": "SELECT email FROM former_address WHERE account_id = %(account)s ORDER BY email",
     "changes_by_the_shop": """
         SELECT e.at, e.via, e.action, e.before, e.after, p.fields AS personal
         FROM audit_entry e LEFT JOIN audit_personal p ON p.entry_id = e.id AND p.account_id = %(account)s
@@ -105,9 +106,9 @@ async def select_personal_data(conn: Connection, account_id: int) -> dict[str, E
 
 # What goes with a person. Orders, their lines, rentals and cancellations stay for the books, and name nobody any more.
 ERASED = (
-    "session", "kept_sign_in", "new_password_link", "unconfirmed_address", "familiar_address", "token", "card",
-    "stripe_card", "stripe_customer", "cart_line", "checkout_key", "progress", "favorite", "watchlist_film",
-    "seen_film", "rating", "shelf", "mail", "audit_personal", "shelf_import_row", "shelf_import",
+    "session", "kept_sign_in", "new_password_link", "unconfirmed_address", "former_address", "familiar_address",
+    "token", "card", "stripe_card", "stripe_customer", "cart_line", "checkout_key", "progress", "favorite",
+    "watchlist_film", "seen_film", "rating", "shelf", "mail", "audit_personal", "shelf_import_row", "shelf_import",
 )  # fmt: skip
 
 
@@ -170,10 +171,17 @@ async def select_leavers(conn: Connection, *, left_before: datetime) -> list[int
 
 async def erase(conn: Connection, account_id: int, *, now: datetime) -> None:
     """Removes the person; the account's row, which is locked, stays without a name. To be in a transaction."""
-    # What was mailed to the address before there was an account knows of none.
+    # What was mailed to an address before there was an account, or after it got another one, knows of none. A former
+    # address may be another account's by now, whose mails stay.
+    addressed = """
+        DELETE FROM {} t USING (
+            SELECT email, true AS is_current FROM account WHERE id = %(account)s
+            UNION ALL SELECT email, false FROM former_address WHERE account_id = %(account)s
+        ) a WHERE lower(t.{}) = lower(a.email) AND (a.is_current OR t.account_id IS NULL)
+    """
     for table, column in (("mail", "recipient"), ("unconfirmed_address", "email")):
-        addressed = sql.SQL("DELETE FROM {} t USING account a WHERE a.id = %s AND lower(t.{}) = lower(a.email)")
-        await conn.execute(addressed.format(sql.Identifier(table), sql.Identifier(column)), [account_id])
+        statement = sql.SQL(addressed).format(sql.Identifier(table), sql.Identifier(column))
+        await conn.execute(statement, {"account": account_id})
     await conn.execute(
         """
         UPDATE account SET email = 'deleted', email_key = 'deleted ' || id, first_name = 'deleted',
