@@ -158,14 +158,15 @@ class OwnAccount:
         await self._outbox.put(conn, kind, address.email, account_id=holder or address.account_id, link_id=link_id)
 
     async def _move(self, conn: Connection, account_id: int, email: str) -> None:
-        """Gives an account another address, and tells the old one."""
+        """Gives an account another address, and tells the old one and the new one."""
         user = await link_queries.lock_user(conn, account_id)
         if user is None:
             raise NotFound
         if await address_queries.update_email(conn, account_id, email) is None:
             raise Conflict(_TAKEN)
         await link_queries.delete_links_of(conn, account_id)  # they went to the old one, or lead to yet another
-        await self._outbox.put(conn, "address_changed", user.email, account_id=account_id, new_address=email)
+        for recipient in (user.email, email):
+            await self._outbox.put(conn, "address_changed", recipient, account_id=account_id, new_address=email)
 
     async def _begin_anew(self, conn: Connection, user: User, client: Client) -> SignedIn:
         await queries.delete_sessions_of(conn, user.id)
