@@ -11,13 +11,20 @@ from tests.accounts.conftest import new_address, open_account
 from tests.accounts.forms import error_beside, failure_of, shown_value
 from tests.accounts.mailed import SENDS_MAIL, Mailed, mails
 from tests.commands import filmer_process
-from tests.connections import fetch_value
+from tests.conftest import SECRET_KEY
+from tests.connections import fetch_value, in_database
 from tests.in_process import InProcess, MovedClock, in_process
 from tests.server_processes import eventually
 from tests.users import LOGIN, PASSWORD, session_of
 
 from filmer.accounts import queries
 from filmer.accounts.throttle import ASKING_RECIPIENT, ThrottleKey
+from filmer.mail.letters import Letter, Letters
+from filmer.mail.links import Links
+from filmer.mail.queries import select_mails_of
+from filmer.office.identity import ShopIdentity
+from filmer.secret import SecretKey
+from filmer.settings import Settings
 
 NEW = "another password"
 
@@ -353,6 +360,14 @@ def test_mails_to_one_address_are_bounded(case: Case) -> None:
 PERSON = {"firstName": "Nina", "lastName": "New", "email": "nina@example.com", "password": NEW}
 
 
+def letter_of(case: Case) -> Letter:
+    """The last mail as it is read."""
+    [mail] = in_database(case.url, lambda conn: select_mails_of(conn, case.person.id, size=1))
+    sender = ("", SENDS_MAIL["mail_from"])
+    links = Links(SecretKey(Settings(secret_key=SECRET_KEY)))
+    return Letters(links, ShopIdentity(Settings()), public_url=None, sender=sender).letter(mail)
+
+
 def test_whoever_registers_by_mail_confirms_the_address_first(case: Case) -> None:
     async def work(process: InProcess, _: httpx.AsyncClient) -> None:
         async with process.visitor(new_address()) as client:
@@ -381,5 +396,43 @@ def test_the_api_registers_at_once_and_says_what_is_taken(case: Case) -> None:
         async with process.visitor(new_address()) as client:
             assert (await client.post("/api/v1/auth/register", json=PERSON)).status_code == 201
             assert (await client.post("/api/v1/auth/register", json=PERSON)).status_code == 409
+
+    case.run(work, **SENDS_MAIL)
+
+
+@pytest.mark.parametrize("path", ["/forgotten", "/register"])
+def test_who_has_deleted_their_account_is_told_how_to_keep_it(case: Case, path: str) -> None:
+    async def work(process: InProcess, client: httpx.AsyncClient) -> None:
+        async with process.component("database").connection() as conn:
+            token, _ = await process.component("leaving").leave(conn, case.person.id)
+        client.cookies.clear()
+        unknown = await client.post(path, data=PERSON)
+        known = await client.post(path, data={**PERSON, "email": case.person.email.upper()})
+        assert (known.status_code, known.text) == (200, unknown.text)
+        told, _, again = await case.mails()
+        assert again[:3] == told[:3] == ("account_deleted", case.person.email, case.person.id)
+        letter = await asyncio.to_thread(letter_of, case)
+        assert letter.path == f"/account/undo-deletion/{token}"
+        assert "Somebody, hopefully you, asked" in letter.paragraphs[1]
+        assert "Until " in letter.paragraphs[1]
+        assert (await client.post(letter.path)).headers["location"] == "/sign-in"
+        assert await signs_in(process, case.person.email)
+
+    case.run(work, **SENDS_MAIL)
+
+
+@pytest.mark.parametrize("event", ["disabled", "a week"])
+def test_who_can_not_keep_their_account_any_more_gets_no_link(case: Case, event: str) -> None:
+    async def work(process: InProcess, client: httpx.AsyncClient) -> None:
+        async with process.component("database").connection() as conn:
+            await process.component("leaving").leave(conn, case.person.id)
+            if event == "disabled":
+                await queries.update_disabled(conn, case.person.id, disabled=True)
+            else:
+                case.clock.move(days=7)
+        client.cookies.clear()
+        for path in ("/forgotten", "/register"):
+            assert (await client.post(path, data={**PERSON, "email": case.person.email})).status_code == 200
+        assert [mail.kind for mail in await case.mails()] == ["account_deleted", "no_account", "already_registered"]
 
     case.run(work, **SENDS_MAIL)

@@ -98,6 +98,13 @@ def test_an_order_lists_what_was_bought() -> None:
     assert "counter" not in paid
 
 
+def test_who_asks_again_after_deleting_is_told_what_to_do() -> None:
+    asked = LETTERS.letter(mail("account_deleted", is_asked=True)).paragraphs[1]
+    assert asked.startswith("Somebody, hopefully you, asked")
+    assert "with the button, and then sign in or ask for a new password" in asked
+    assert LETTERS.letter(mail("account_deleted")).paragraphs[1].startswith("Your account is deleted")
+
+
 def test_moments_are_in_words() -> None:
     assert "Tuesday, 1 December 2026, 17:40 UTC" in part(sent(mail("rental_lapsing")), "plain")
 

@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,14 @@ class UnconfirmedAddress(msgspec.Struct, frozen=True):
     first_name: str | None = None
     last_name: str | None = None
     password: str | None = None
+
+
+class Leaver(msgspec.Struct, frozen=True):
+    """Somebody who has deleted their account. ``fields``: of the mail that told them how to undo it."""
+
+    account_id: int
+    email: str
+    fields: dict[str, Any]
 
 
 async def select_holder(conn: Connection, email: str, *, demo: bool) -> tuple[int, str] | None:
@@ -43,6 +52,24 @@ async def select_account_id(conn: Connection, email: str) -> int | None:
     """The account that has the address, also a closed one."""
     row = await (await conn.execute("SELECT id FROM account WHERE email_key = %s", [email_key(email)])).fetchone()
     return row[0] if row else None
+
+
+async def select_leaver(conn: Connection, email: str, now: datetime) -> Leaver | None:
+    """Whoever has deleted the account of an address, for as long as that can be undone.
+
+    Nobody where it was disabled since: its moment of leaving is another one then, and the link undoes nothing.
+    """
+    cursor = await conn.execute(
+        """
+        SELECT a.id, a.email, m.fields FROM account a JOIN mail m ON m.account_id = a.id AND m.kind = 'account_deleted'
+        WHERE a.email_key IN (%(key)s, %(earlier)s) AND (m.fields->>'leaving')::timestamptz = a.leaving
+            AND (m.fields->>'until')::timestamptz > %(now)s
+        ORDER BY a.email_key = %(earlier)s DESC LIMIT 1
+        """,
+        {"key": email_key(email), "earlier": earlier_email_key(email), "now": now},
+    )
+    row = await cursor.fetchone()
+    return Leaver(*row) if row else None
 
 
 async def insert_new_password_link(conn: Connection, account_id: int | None, until: datetime) -> int:

@@ -60,7 +60,7 @@ class OwnAccount:
             return await self._begin_anew(conn, user, client)
 
     async def ask_for_password(self, email: str, client: Client) -> None:
-        """Mails a link, or that there is no such account. Raises RateLimited."""
+        """Mails a link, or that there is no such account, or no longer. Raises RateLimited."""
         keys = [ThrottleKey(ASKING_ADDRESS, client.address), _recipient(email)]
         until = self._clock.now() + NEW_PASSWORD_WITHIN
         async with self._database.connection() as conn:
@@ -70,7 +70,7 @@ class OwnAccount:
                 account_id, recipient = holder or (None, email)
                 link_id = await link_queries.insert_new_password_link(conn, account_id, until)
                 kind = "new_password" if account_id else "no_account"
-                await self._outbox.put(conn, kind, recipient, account_id=account_id, link_id=link_id)
+                await self._answer(conn, kind, recipient, account_id, link_id)
 
     async def is_good(self, conn: Connection, token: str) -> bool:
         """Whether a link for a new password is. It stays so: scanners of mails look at links too."""
@@ -155,7 +155,17 @@ class OwnAccount:
         holder = await link_queries.select_account_id(conn, address.email)
         link_id = await link_queries.insert_unconfirmed_address(conn, address, self._clock.now() + CONFIRM_WITHIN)
         kind = "already_registered" if holder else "confirm_address"
-        await self._outbox.put(conn, kind, address.email, account_id=holder or address.account_id, link_id=link_id)
+        await self._answer(conn, kind, address.email, holder or address.account_id, link_id)
+
+    async def _answer(self, conn: Connection, kind: str, recipient: str, account_id: int | None, link_id: int) -> None:
+        """Writes the mail. Who has deleted their account, and can still keep it, is told that instead."""
+        leaver = await link_queries.select_leaver(conn, recipient, self._clock.now())
+        if leaver is not None and account_id in {None, leaver.account_id}:
+            kind, recipient, account_id, link_id = "account_deleted", leaver.email, leaver.account_id, leaver.account_id
+            fields = {**leaver.fields, "is_asked": True}
+        else:
+            fields = {}
+        await self._outbox.put(conn, kind, recipient, account_id=account_id, link_id=link_id, **fields)
 
     async def _move(self, conn: Connection, account_id: int, email: str) -> None:
         """Gives an account another address, and tells the old one and the new one."""
