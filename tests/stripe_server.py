@@ -249,11 +249,11 @@ class StripeServer:
         method = values.get("payment_method", "")
         status, body = self._forward("GET", f"/v1/payment_methods/{method}", {})
         if status != 200:
-            return _refusal(400, "resource_missing")
+            return _refusal(400, "resource_missing", param="payment_method")
         owner = json.loads(body)["customer"]
         if owner and owner != values.get("customer"):
-            return _refusal(400, "payment_method_invalid_parameter")
-        return _refusal(400, "payment_method_unactivated") if owner is None and method in self._used else None
+            return _refusal(400, "payment_method_invalid_parameter", param="payment_method")
+        return _refusal(400, None) if owner is None and method in self._used else None
 
     def _remember(self, asked: Asked, parts: list[str], answer: Answer) -> None:
         if asked.path == "/v1/payment_intents" and answer[0] == 200 and "setup_future_usage" in asked.values:
@@ -271,8 +271,9 @@ class StripeServer:
             self._ask("POST", f"/v1/payment_methods/{method}/attach", {"customer": customer})
 
 
-def _refusal(status: int, code: str, *, kind: str | None = None) -> Answer:
-    error = {"type": kind or _CODES.get(status, "invalid_request_error"), "code": code, "message": code}
+def _refusal(status: int, code: str | None, *, kind: str | None = None, param: str | None = None) -> Answer:
+    kind = kind or _CODES.get(status, "invalid_request_error")
+    error = {"type": kind, "code": code, "message": code, "param": param}
     return status, json.dumps({"error": error}).encode()
 
 

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 from tests.connections import fetch
 from tests.responses import data_of
 from tests.shop.conftest import LocalShop, pay, put_in_cart, refused
-from tests.shop.forms import form_of, order_of
+from tests.shop.forms import form_of, order_of, text_of
 from tests.shop.stripe_shop import StripeShop, secret_of, shared_shop, shop
 from tests.stripe_server import SECRET_KEY, SECURE
 
@@ -201,12 +202,13 @@ def test_orders_are_made_in_the_shops_currency_alone(shop: StripeShop) -> None:
     assert (shop.orders, shop.held) == ([], [])
 
 
-def test_a_fault_is_no_guess_of_the_customers(shop: StripeShop) -> None:
+@pytest.mark.parametrize("fault", ["429", "401", "400"])
+def test_a_fault_is_no_guess_of_the_customers(shop: StripeShop, fault: str) -> None:
     assert shop.buy(keepAtStripe="yes")
     ((card,),) = fetch(shop.url, "SELECT id FROM stripe_card")
     mary = {"firstName": "Mary", "lastName": "Major", "expiration": "2030-12", "creditCardId": card}
     put_in_cart(shop.client)
-    shop.stripe.fail("429", CREATE, times=11)
+    shop.stripe.fail(fault, CREATE, times=11)
     for _ in range(11):
         assert pay(shop.client, card=mary).status_code == 503
     assert data_of(pay(shop.client, card=mary))
@@ -214,6 +216,37 @@ def test_a_fault_is_no_guess_of_the_customers(shop: StripeShop) -> None:
     for _ in range(10):
         refused(pay(shop.client, card=mary, firstName="Max"))
     assert pay(shop.client, card=mary, firstName="Max").status_code == 429
+
+
+@pytest.mark.parametrize("keep", ["", "yes"])
+def test_a_key_that_is_revoked_is_not_the_cards_fault(shop: StripeShop, keep: str) -> None:
+    revoked = {**shop.stripe.settings, "stripe_secret_key": "sk_test_revoked1"}
+    with LocalShop(shop.url, payment="stripe", currency="EUR", **revoked) as other, capture_logs() as logs:
+        client = other.sign_in(shop.person)
+        response = shop.submit(shop.form(client), client, stripeMethod=shop.stripe.card(), keepAtStripe=keep)
+    require_own_fault(response, logs)
+    assert not any(secret in str(logs) for secret in ("revoked1", response.request.headers["cookie"], "pm_"))
+
+
+@pytest.mark.parametrize("path", [CREATE, CONFIRM])
+@pytest.mark.parametrize("fault", ["403", "400"])
+def test_what_this_shop_may_not_ask_for_is_not_the_cards_fault(shop: StripeShop, fault: str, path: str) -> None:
+    form = shop.form()
+    shop.stripe.fail(fault, path)
+    with capture_logs() as logs:
+        response = shop.submit(form, stripeMethod=shop.stripe.card())
+    require_own_fault(response, logs)
+    shop.tidy()
+    assert (shop.orders, shop.held) == ([], [])
+
+
+def require_own_fault(response: httpx.Response, logs: list[Any]) -> None:
+    """Which the customer is told, and the log is told as an error."""
+    assert response.status_code == 503
+    assert "it is our fault. Payments by card are not available right now; nothing was bought" in text_of(response)
+    assert "another card" not in text_of(response)
+    assert [line["log_level"] for line in logs if "card" in line["event"]] == []
+    assert "error" in [line["log_level"] for line in logs if "Stripe" in line["event"] or "payment" in line["event"]]
 
 
 def test_nothing_secret_is_logged(shop: StripeShop, capfd: pytest.CaptureFixture[str]) -> None:

@@ -254,7 +254,7 @@ def _stripe(settings: Settings) -> Iterator[Finding]:
     """Whether Stripe answers and accepts the secret key, where there is one."""
     if settings.stripe_secret_key is None:
         return
-    from filmer.shop.stripe_client import StripeApi, StripeRefused
+    from filmer.shop.stripe_client import KeyRefused, StripeApi, StripeRefused
 
     async def ask() -> None:
         api = StripeApi(settings)
@@ -265,10 +265,10 @@ def _stripe(settings: Settings) -> Iterator[Finding]:
 
     try:
         asyncio.run(ask())
-    except StripeRefused as refused:
+    except KeyRefused as refused:
         advice = "Copy FILMER_STRIPE_SECRET_KEY from Stripe's dashboard once more (docs/payments.md)."
-        yield Finding(False, f"Stripe does not accept the secret key: {refused.code}", advice)
-    except ServiceUnavailable:
+        yield Finding(False, f"Stripe does not accept the secret key: {refused.reason}", advice)
+    except (ServiceUnavailable, StripeRefused):
         advice = "Check FILMER_STRIPE_API, and that this machine can reach it."
         yield Finding(False, "Stripe does not answer", advice)
     else:

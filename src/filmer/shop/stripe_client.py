@@ -26,11 +26,23 @@ _AWAY = "Payments by card are not available right now"
 
 
 class StripeRefused(Exception):
-    """Stripe will not do this, however often it is asked. ``code``: its own word for the reason."""
+    """Stripe will not do this, however often it is asked. ``code``: its own word for the reason.
 
-    def __init__(self, code: str) -> None:
+    ``is_cards``: the card is refused. Otherwise this shop has asked for what can't be.
+    """
+
+    def __init__(self, code: str, *, is_cards: bool) -> None:
         super().__init__(code)
         self.code = code
+        self.is_cards = is_cards
+
+
+class KeyRefused(ServiceUnavailable):
+    """Stripe does not accept the secret key, or not for this. ``reason``: its own word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(_AWAY)
+        self.reason = reason
 
 
 class StripeApi:
@@ -89,7 +101,7 @@ class StripeApi:
             await _answer(self._v1.payment_methods.detach_async(reference))
 
     async def check(self) -> None:
-        """Raises StripeRefused for a wrong secret key, and ServiceUnavailable."""
+        """Raises KeyRefused, StripeRefused and ServiceUnavailable."""
         await _answer(self._v1.balance.retrieve_async())
 
     def has_signed(self, body: bytes, signature: str | None) -> bool:
@@ -106,9 +118,18 @@ class StripeApi:
 async def _answer(asked: Awaitable[T]) -> T:
     try:
         return await asked
-    except (stripe.CardError, stripe.InvalidRequestError, stripe.AuthenticationError) as error:
-        refusal = StripeRefused(str(error.code or type(error).__name__))
+    except (stripe.CardError, stripe.InvalidRequestError) as error:
+        refusal: Exception = StripeRefused(str(error.code or type(error).__name__), is_cards=_is_cards(error))
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        refusal = KeyRefused(str(error.code or type(error).__name__))
+        advice = "set FILMER_STRIPE_SECRET_KEY anew; `filmer doctor` checks it"
+        log.error("Stripe does not accept the secret key", reason=refusal.reason, advice=advice)  # noqa: TRY400 - the library's objects know the key
     except stripe.StripeError as error:
         log.warning("no answer from Stripe", error=type(error).__name__, status=error.http_status)
-        raise ServiceUnavailable(_AWAY) from None
+        refusal = ServiceUnavailable(_AWAY)
     raise refusal
+
+
+def _is_cards(error: stripe.CardError | stripe.InvalidRequestError) -> bool:
+    """Whether a payment is refused for the card that the browser has named, such as one that is another customer's."""
+    return isinstance(error, stripe.CardError) or error.param == "payment_method"

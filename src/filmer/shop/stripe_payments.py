@@ -46,7 +46,9 @@ class StripePayments:
         try:
             async with asyncio.timeout(AUTHORIZE_SECONDS):
                 intent = await self._intent_of(payment)
-        except (TimeoutError, ServiceUnavailable):
+        except (TimeoutError, ServiceUnavailable, StripeRefused) as failure:
+            if isinstance(failure, StripeRefused):
+                log.error("a payment can't be as this shop asks for it", reason=failure.code)  # noqa: TRY400 - says all
             if not payment.is_confirmed:  # else the form is sent again, with the same draft
                 async with self._database.connection() as conn:  # what may be held, ``tidy`` releases
                     await draft_queries.void_draft(conn, int(payment.reference))
@@ -84,6 +86,8 @@ class StripePayments:
                 await draft_queries.update_reference(conn, order_id, reference, now=self._clock.now())
             return await self.api.confirm(reference)
         except StripeRefused as refused:
+            if not refused.is_cards:
+                raise
             log.info("card refused by Stripe", reason=refused.code)
             await self._try_to_void(order_id, reference)
             return None
