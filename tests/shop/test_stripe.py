@@ -143,6 +143,34 @@ def test_the_bank_is_asked_on_the_page_and_then_the_order_is_placed(shop: Stripe
     assert len(shop.orders) == len(shop.asked) == 1
 
 
+def test_what_the_bank_has_confirmed_is_held_once_though_stripe_is_away_then(shop: StripeShop) -> None:
+    asked = shop.pay(SECURE)
+    shop.stripe.confirm(secret_of(asked))
+    shop.stripe.fail("500", "/payment_intents", times=20)
+    away = shop.submit(form_of(asked, "/checkout"), pay="stripe")
+    assert away.status_code == 503
+    assert "Send it again: you pay only once" in text_of(away)
+    shop.stripe.heal()
+    again = form_of(away, "/checkout")
+    assert order_of(shop.submit(again)) == f"/orders/{form_of(asked, '/checkout')['draft']}"
+    shop.tidy(minutes=2)
+    assert (len(shop.orders), shop.held) == (1, ["succeeded"])
+    shop.require_even()
+
+
+def test_whoever_chooses_another_card_meanwhile_pays_with_that(shop: StripeShop) -> None:
+    card = kept_card(shop)
+    asked = shop.pay(SECURE)
+    shop.stripe.confirm(secret_of(asked))
+    shop.stripe.fail("500", "/payment_intents", times=20)
+    away = shop.submit(form_of(asked, "/checkout"), pay="stripe")
+    shop.stripe.heal()
+    assert order_of(shop.submit(form_of(away, "/checkout"), pay=card))
+    assert fetch(shop.url, "SELECT last_four FROM shop_order") == [("4242",)] * 2
+    shop.tidy(minutes=31)
+    shop.require_even()
+
+
 @pytest.mark.parametrize("says", ["no", "nothing"])
 def test_what_the_bank_has_not_confirmed_is_not_bought(shop: StripeShop, says: str) -> None:
     asked = shop.pay(SECURE)

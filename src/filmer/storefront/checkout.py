@@ -212,6 +212,7 @@ class CheckoutPages(Handlers):
         filled: FilledForm = _EMPTY,
     ) -> HtmlResponse:
         ways = self._checkout.ways
+        draft = _draft(form, error) if form else None
         response = self._pages.personal(
             "checkout.html",
             request,
@@ -219,7 +220,8 @@ class CheckoutPages(Handlers):
             failed=error,
             stripe=self._stripe,
             unconfirmed=error if isinstance(error, ConfirmationNeeded) else None,
-            method=form.get("stripeMethod") if form and isinstance(error, ConfirmationNeeded) else "",
+            draft=draft,
+            method=form.get("stripeMethod") if form and draft else "",
             is_kept_at_stripe=form is not None and form.get("keepAtStripe") == "yes",
             lines=cart.lines,
             held=cart.held,
@@ -252,6 +254,13 @@ def _filled(form: Form, error: FilmerError) -> FilledForm:
         labels={**CARD, **HOLDER, "pay": "How you pay"},
         failure=filled.failure and (_DECLINED if is_stripe and type(error) is PaymentFailed else _failure_text(error)),
     )
+
+
+def _draft(form: Form, error: FilmerError | None) -> str | int | None:
+    """Of the form that is sent again, with the same card: what is held for it already need not be held twice."""
+    if isinstance(error, ConfirmationNeeded):
+        return error.draft
+    return draft_of(form) if isinstance(error, ServiceUnavailable | RateLimited) else None
 
 
 def _failure_text(error: FilmerError) -> str:

@@ -58,7 +58,9 @@ def read_new_card(form: Form) -> Submission:
 
 
 def draft_of(form: Form) -> int | None:
-    """The draft whose payment the bank has confirmed, the page says."""
+    """The draft whose payment the bank has confirmed, the page says. None where another card or way is chosen now."""
+    if form.get("draftPay") not in {"", form.get("pay")}:
+        return None
     text = form.get("draft")
     return int(text) if re.fullmatch("[1-9][0-9]{0,15}", text) and int(text) <= MAX_ID else None
 
