@@ -45,12 +45,14 @@ class Taken(NamedTuple):
 
 
 class MailServer:
-    def __init__(self, *, needs_login: bool = False) -> None:
+    def __init__(self, *, needs_login: bool = False, is_international: bool = True) -> None:
+        """``is_international``: it takes addresses of other letters (SMTPUTF8)."""
         self.port = free_port("127.0.0.1")
         self.taken: list[Taken] = []
         self.connections = 0
         self._faults: list[Fault] = []
         self._needs_login = needs_login
+        self._is_international = is_international
         self.start()
 
     @property
@@ -69,11 +71,11 @@ class MailServer:
         return self._faults.pop(0) if self._faults and self._faults[0] in faults else None
 
     def start(self) -> None:
-        login: dict[str, Any] = {}
+        abilities: dict[str, Any] = {"enable_SMTPUTF8": self._is_international}
         if self._needs_login:
-            login = {"authenticator": _authenticate, "auth_required": True, "auth_require_tls": False}
+            abilities |= {"authenticator": _authenticate, "auth_required": True, "auth_require_tls": False}
         self._controller = _Controller(
-            self, hostname="127.0.0.1", port=self.port, server_hostname="mail.example", enable_SMTPUTF8=True, **login
+            self, hostname="127.0.0.1", port=self.port, server_hostname="mail.example", **abilities
         )
         self._controller.start()
 

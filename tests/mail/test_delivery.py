@@ -246,3 +246,24 @@ def test_the_login_is_used_and_its_refusal_does_not_tell_it(shop: MailShop) -> N
             assert unknown.state(mail) == "waiting"
     finally:
         server.stop()
+
+
+def test_a_server_of_ascii_alone_gets_domains_in_ascii(shop: MailShop) -> None:
+    """As most mail servers are: what is before the ``@`` they must understand themselves."""
+    server = MailServer(is_international=False)
+    try:
+        with MailShop(shop.url, server, MovedClock(shop.clock.now())) as ascii_shop:
+            mails = [ascii_shop.put("test", f"{local}@münchen.example") for local in ("Kunde", "köbi")]
+            ascii_shop.deliver()
+            assert [ascii_shop.state(mail) for mail in mails] == ["sent", "failed"]
+        [taken] = server.delivered
+        assert (taken.recipient, taken.message["To"]) == ("Kunde@xn--mnchen-3ya.example",) * 2
+    finally:
+        server.stop()
+
+
+def test_an_international_server_gets_what_is_before_the_at_sign_as_it_is(shop: MailShop) -> None:
+    mail = shop.put("test", "köbi@münchen.example")
+    shop.deliver()
+    assert shop.state(mail) == "sent"
+    assert shop.server.delivered[0].recipient == "köbi@xn--mnchen-3ya.example"

@@ -13,6 +13,7 @@ import jinja2
 import msgspec
 
 from filmer.formats import Formats
+from filmer.mail.domains import with_ascii_domain
 from filmer.mail.kinds import KINDS
 from filmer.mail.links import Links
 from filmer.mail.queries import Mail
@@ -78,7 +79,7 @@ class Letters:
         message["From"] = Address(
             self._sender[0] or (self._shop.name if self._shop.is_named else ""), addr_spec=self._sender[1]
         )
-        message["To"] = mail.recipient
+        message["To"] = with_ascii_domain(mail.recipient)
         message["Date"] = format_datetime(mail.created.astimezone(UTC))
         message["Message-ID"] = f"<{mail.id}.{self._links.token('message', mail.id).partition('.')[2][:20]}@{domain}>"
         message["Auto-Submitted"] = "auto-generated"  # so that no vacation notice answers

@@ -7,6 +7,7 @@ from email.message import EmailMessage
 
 import aiosmtplib
 
+from filmer.mail.domains import with_ascii_domain
 from filmer.settings import SmtpServer
 
 CONNECT_SECONDS = 20.0  # with TLS and login
@@ -66,7 +67,7 @@ class Smtp:
         """Returns when the server has taken the message. Raises Undelivered."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
-                await client.send_message(message, sender=self._sender, recipients=recipient)
+                await client.send_message(message, sender=self._sender, recipients=with_ascii_domain(recipient))
         except aiosmtplib.SMTPRecipientsRefused as refused:
             raise _answered(refused.recipients[0]) from None
         except aiosmtplib.SMTPSenderRefused as error:
