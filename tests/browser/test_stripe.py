@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.browser.accessibility import axe
-from tests.browser.page_actions import warned
+from tests.browser.page_actions import come_in, expect_notice, warned
 from tests.browser.screenshots import put_in_cart
 from tests.browser.storefront import Storefront, aside, signed_in
 from tests.browser.watched_pages import watched
@@ -99,6 +99,24 @@ def test_the_bank_asks(open_page: Open, shop: Storefront, stripe_server: StripeS
         assert state(stripe_server, placed(page))["captured"] == 998
 
 
+def test_stripe_is_away_when_the_bank_has_confirmed(
+    open_page: Open, shop: Storefront, stripe_server: StripeServer
+) -> None:
+    with open_page(expected_statuses={402, 503}) as page:
+        at_checkout(page, shop)
+        pay(page, SECURE)
+        confirm = page.frame_locator("iframe[title='Your bank']").get_by_role("button", name="Confirm")
+        confirm.wait_for()
+        stripe_server.fail("500", "/payment_intents", times=20)
+        confirm.click()
+        warned(page, "Send it again: you pay only once.")
+        stripe_server.heal()
+        before = len(stripe_server.intents())
+        page.get_by_role("button", name="Order for €9.98").click()
+        assert state(stripe_server, placed(page))["captured"] == 998
+        assert len(stripe_server.intents()) == before
+
+
 def test_what_the_frame_finds_wrong_is_said_beside_it(open_page: Open, shop: Storefront) -> None:
     count = "SELECT count(*) FROM payment_draft"
     before = fetch(shop.database_url, count)
@@ -112,7 +130,7 @@ def test_what_the_frame_finds_wrong_is_said_beside_it(open_page: Open, shop: Sto
         assert fetch(shop.database_url, count) == before
 
 
-def test_without_scripts_the_counter_still_works(open_page: Open, shop: Storefront) -> None:
+def test_without_scripts_the_counter_still_works_up_to_the_refund(open_page: Open, shop: Storefront) -> None:
     with open_page(scripts=False, expected_statuses={400}) as page:
         at_checkout(page, shop)
         expect(page.get_by_text("To pay by card here needs scripts")).to_be_visible()
@@ -121,6 +139,26 @@ def test_without_scripts_the_counter_still_works(open_page: Open, shop: Storefro
         page.get_by_label("At the counter of the shop").check()
         page.get_by_role("button", name="Order for €9.98").click()
         page.wait_for_url("**/orders/*")
+        expect(page.get_by_text("Reserved until it is paid")).to_be_visible()
+        with open_page() as office:
+            come_in(office, shop, role="admin")
+            office.goto(f"/admin/orders/{page.url.rpartition('/')[2]}")
+            office.get_by_role("button", name="Paid", exact=True).click()
+            office.get_by_role("button", name="Yes, it is paid").click()
+            expect_notice(office, "The order is paid.")
+            page.reload()
+            expect(page.get_by_text("To be picked up by")).to_be_visible()
+            office.get_by_role("button", name="Cancel and refund").click()
+            office.get_by_role("textbox", name="Reason").fill("The disc is broken")
+            office.get_by_role("button", name="Yes, refund it").click()
+            expect_notice(office, "The order is cancelled.")
+            page.reload()
+            expect(page.get_by_text("It is given back at the counter, where it was paid.")).to_be_visible()
+            office.get_by_role("button", name="Given back").click()
+            office.get_by_role("button", name="Yes, it is given back").click()
+            expect_notice(office, "The money is given back.")
+            page.reload()
+            expect(page.get_by_text("Completed on")).to_be_visible()
 
 
 def test_the_fields_are_accessible_in_both_themes(open_page: Open, shop: Storefront) -> None:
