@@ -1,6 +1,7 @@
 """The command line: its help, its messages and its exit codes."""
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from tests.conftest import ServeHere
 from tests.sandbox import Sandbox
 
 from filmer import __version__, cli
+from filmer.server.rolling import RollingServer
 from filmer.server.serving import free_port
 from filmer.settings import Settings, SettingsError, load_settings, variable_of
 from filmer.store.embedded import Engines
@@ -317,6 +319,36 @@ def test_a_file_that_is_not_there_is_told(database_url: str, tmp_path: Path) -> 
 def test_migrate_twice_is_fine(database_url: str) -> None:
     result = filmer("migrate", DATABASE_URL=database_url)
     assert (result.returncode, result.stdout.strip()) == (0, "the database is up to date")
+
+
+# --- serve ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("begins", ["before", "meanwhile"])
+def test_a_port_of_another_program_is_told_in_one_sentence(
+    database_url: str, engines: Engines, begins: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of one that listens only while the server starts."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        start = RollingServer.start_early
+
+        def start_early(server: RollingServer) -> None:
+            start(server)
+            other.listen()
+
+        if begins == "before":
+            other.listen()
+        monkeypatch.setattr(RollingServer, "start_early", start_early)
+        port = other.getsockname()[1]
+        settings = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url, "FILMER_WORKERS": "1"}
+        result = filmer("serve", "--port", port, **settings)
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"filmer: Can't listen on 127.0.0.1:{port}: Address already in use. Choose another port with --port, or stop"
+        " the program that uses this one.\n"
+    )
 
 
 # --- doctor ---------------------------------------------------------------------------------------

@@ -35,16 +35,19 @@ class ServeError(CommandFailed):
     """The server can't start; the text says why and what to do."""
 
 
-def free_port(host: str, port: int = 0) -> int:
-    """The port; with 0, one that is free at this moment.
+def free_port(host: str, port: int = 0, *, is_ours: bool = False) -> int:
+    """The port; with 0, one that is free at this moment. ``is_ours``: sockets of this server have taken it already.
 
     Raises ServeError when another program listens there, or the address is not one of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, bool(port))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, is_ours)
         try:
             probe.bind((host, port))
+            if is_ours:
+                probe.listen()
         except OSError as error:
             raise ServeError(
                 f"Can't listen on {host}:{port}: {error.strerror}. Choose another port with --port, or stop the "
@@ -117,6 +120,8 @@ def serve(server: RollingServer, settings: Settings, *, when_ready: Callable[[st
 
     Raises ServeError when no worker process can be started.
     """
+    # Another program may listen by now, although the port was free: every worker would end with the traces of a panic.
+    free_port(settings.host, settings.port, is_ours=True)
     _export_to_workers(msgspec.structs.replace(settings, workers=server.workers))
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     threading.Thread(target=_announce, args=(f"http://{host}:{settings.port}", when_ready), daemon=True).start()
