@@ -16,7 +16,7 @@ from tests.sandbox import Sandbox
 
 from filmer import __version__, cli
 from filmer.server.rolling import RollingServer
-from filmer.server.serving import free_port
+from filmer.server.serving import address_of, free_port
 from filmer.settings import Settings, SettingsError, load_settings, variable_of
 from filmer.store.embedded import Engines
 
@@ -349,6 +349,18 @@ def test_a_port_of_another_program_is_told_in_one_sentence(
         f"filmer: Can't listen on 127.0.0.1:{port}: Address already in use. Choose another port with --port, or stop"
         " the program that uses this one.\n"
     )
+
+
+def test_a_name_without_an_address_is_not_listened_on(database_url: str, engines: Engines) -> None:
+    settings = {"DATABASE_URL": database_url, "REDIS_URL": engines.redis_url}
+    result = filmer("serve", "--host", "shop.invalid", "--port", "0", **settings)
+    assert result.returncode == 1
+    assert result.stderr == ("filmer: Can't listen on 'shop.invalid': it has no address. Choose another with --host.\n")
+
+
+def test_localhost_is_an_address_to_listen_on() -> None:
+    assert address_of("localhost") in {"127.0.0.1", "::1"}
+    assert address_of("::1") == "::1"
 
 
 # --- doctor ---------------------------------------------------------------------------------------

@@ -35,6 +35,15 @@ class ServeError(CommandFailed):
     """The server can't start; the text says why and what to do."""
 
 
+def address_of(host: str) -> str:
+    """The IP address of a host's name, such as localhost, or the address itself. Raises ServeError without one."""
+    try:
+        # IPv4 first: a name that has both is asked for by programs that know IPv4 alone, too.
+        return str(min(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))[4][0])
+    except (OSError, UnicodeError) as error:
+        raise ServeError(f"Can't listen on {host!r}: it has no address. Choose another with --host.") from error
+
+
 def free_port(host: str, port: int = 0, *, is_ours: bool = False) -> int:
     """The port; with 0, one that is free at this moment. ``is_ours``: sockets of this server have taken it already.
 
