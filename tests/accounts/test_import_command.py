@@ -162,6 +162,8 @@ def test_nobody_signs_in_before_there_is_a_password(accounts: Shop, browser: Bro
     assert log_in(browser(), "grace@example.com", PASSWORD).status_code == 200
 
 
+@pytest.mark.proof
+@pytest.mark.parallel
 def test_fifty_thousand_rows_take_seconds(bring: Bring, database_url: str) -> None:
     """In processor time of this process, which a password's hash for each would take an hour of."""
     people = HEADER + "".join(f"member{number}@example.com,Ann,Number {number},\n" for number in range(50_000))

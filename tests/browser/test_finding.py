@@ -8,6 +8,8 @@ from tests.browser.accessibility import axe
 from tests.browser.conftest import Visit
 from tests.browser.page_actions import suggested
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
+
 PER_PAGE = 24
 
 

@@ -32,6 +32,8 @@ from tests.users import CARD, PASSWORD
 
 from filmer.accounts.schemas import User
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
+
 PAGE = f"/watch/{METROPOLIS}"
 _WAIT = """() => new Promise((resolve, reject) => {
   const end = Date.now() + 15_000;

@@ -17,6 +17,8 @@ from tests.rentals.conftest import WATCHED, RentalShop, add_feature, states, tok
 from tests.rentals.test_sending import anybody, stream, trailer, write
 from tests.shop.conftest import LocalShop, open_store
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
+
 SECRET = "s" * 40
 CDN = "https://cdn.example"
 

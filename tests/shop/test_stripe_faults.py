@@ -16,6 +16,8 @@ from tests.stripe_server import SECRET_KEY, SECURE
 
 from filmer.shop import stripe_client, stripe_payments
 
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
+
 __all__ = ["shared_shop", "shop"]
 
 CREATE, CONFIRM, CAPTURE, REFUND = "/payment_intents", "/confirm", "/capture", "/refunds"
