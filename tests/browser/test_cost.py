@@ -8,7 +8,7 @@ from tests.browser.conftest import Visit
 from tests.browser.cost import Cost, budget
 from tests.browser.page_actions import BATMAN
 
-pytestmark = [pytest.mark.proof, pytest.mark.parallel]
+pytestmark = pytest.mark.proof
 
 MAX_BYTES = 60 * 1024  # over the wire, compressed, headers included, posters left out: two seconds of a slow phone line
 MAX_REQUESTS = 9  # posters left out: the page, its style, its scripts, the icon, and few more to come

@@ -23,7 +23,7 @@ Motion = Literal["reduce", "no-preference"]
 
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-MILLISECONDS = 15_000  # to wait for anything: far below what a hanging test gets
+MILLISECONDS = 30_000  # to wait for anything: far below what a hanging test gets
 
 _OURSELVES = ("data:", "blob:", "about:")
 _ABORTED = "net::ERR_ABORTED"  # the page was left, or cancelled the request, as suggestions do while a visitor types
