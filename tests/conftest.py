@@ -129,11 +129,12 @@ def engines() -> Iterator[Engines]:
     """PostgreSQL and Valkey of this test process.
 
     PostgreSQL does not wait for the disk: a database is made in a third of the time, and ends at once. Whether orders
-    survive a crash is shown on databases that do (tests/shop/test_crashes.py).
+    survive a crash is shown on databases that do (tests/shop/test_crashes.py). Nor does it clear up in databases that
+    live for seconds.
     """
     with engines_folder() as folder, running_engines(folder) as running:
         with psycopg.connect(running.database_url, autocommit=True) as conn:
-            for setting in ("fsync", "full_page_writes"):
+            for setting in ("fsync", "full_page_writes", "autovacuum"):
                 conn.execute(f"ALTER SYSTEM SET {setting} = off")
             conn.execute("SELECT pg_reload_conf()")
         yield running

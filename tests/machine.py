@@ -27,13 +27,13 @@ MOST_REMARKS = 5  # of one test
 # time.monotonic() is one clock for all processes. The watch answers each byte with what it knows, and ends with us.
 _WATCH = f"""
 import json, os, select, time
-stalls = []
+stalls, begun = [], time.monotonic()
 while True:
-    begun = time.monotonic()
     asked = select.select([0], [], [], {TICK})[0]
     ended = time.monotonic()
     if ended - begun > {TICK + LATE}:
         stalls.append((begun + {TICK}, ended))
+    begun = ended  # so that no moment lies between two looks
     if asked:
         if not os.read(0, 1):
             break

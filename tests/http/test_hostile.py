@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 __all__ = ["sandbox", "shared_sandbox"]
 TRIES = 4
-MOST = int(os.environ.get("FILMER_TRUST_HOSTILE") or 1_600)
+MOST = int(os.environ.get("FILMER_TRUST_HOSTILE") or 800)
 FARMED_OUT = ("/sign-out", "/account/sessions/end", "/api/v1/auth/logout")  # they end the session they come with
 PLAUSIBLE: dict[str, Any] = {
     **CARD, "email": "mary@example.com", "password": PASSWORD, "movieId": "tt0111161", "quantity": 1, "movie_id": 278,

@@ -27,7 +27,7 @@ from filmer.accounts.schemas import User
 pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 __all__ = ["sandbox", "shared_sandbox"]
-EXAMPLES = os.environ.get("FILMER_TRUST_EXAMPLES") or "10"
+EXAMPLES = os.environ.get("FILMER_TRUST_EXAMPLES") or "4"
 FILMS = Path(filmer.importing.__file__).parent / "demo.csv"
 EXCLUDED_CHECKS = {
     "ignored_auth": "each request is given somebody's credential; the other test gives them as the document says",
