@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# uv takes a tenth of pip's time. Where there is none, or packages come from where only pip was told, pip does it.
+# uv takes a seventh of pip's time. Where there is none, or packages come from where only pip was told, pip does it.
 install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(1) $(2) \
 	|| $(1) -m pip --disable-pip-version-check --quiet install $(2)
 PORT   ?= 8000

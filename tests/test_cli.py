@@ -16,7 +16,7 @@ from tests.sandbox import Sandbox
 
 from filmer import __version__, cli
 from filmer.server.rolling import RollingServer
-from filmer.server.serving import address_of, free_port
+from filmer.server.serving import free_port, ip_address_of
 from filmer.settings import Settings, SettingsError, load_settings, variable_of
 from filmer.store.embedded import Engines
 
@@ -359,8 +359,8 @@ def test_a_name_without_an_address_is_not_listened_on(database_url: str, engines
 
 
 def test_localhost_is_an_address_to_listen_on() -> None:
-    assert address_of("localhost") in {"127.0.0.1", "::1"}
-    assert address_of("::1") == "::1"
+    assert ip_address_of("localhost") in {"127.0.0.1", "::1"}
+    assert ip_address_of("::1") == "::1"
 
 
 # --- doctor ---------------------------------------------------------------------------------------

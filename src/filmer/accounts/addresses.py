@@ -9,6 +9,8 @@ import unicodedata
 
 import idna
 
+from filmer.mail.domains import ascii_domain
+
 MAX_EMAIL = 255
 
 # One "@", no blanks or brackets before it; after it the domain's ASCII form: labels of letters, digits and hyphens.
@@ -25,11 +27,9 @@ _MAX_DECOMPOSED = 4  # code points that one composed character may be written as
 def read_email(text: str) -> str:
     """A new address as it is stored and shown: trimmed, its domain readable. Raises ValueError for an invalid one."""
     local, domain = _split(text)
-    ascii_domain = _ascii_domain(domain)
-    if not domain.isascii() or "xn--" in ascii_domain:
-        domain = ".".join(
-            idna.ulabel(label) if label.startswith("xn--") else label for label in ascii_domain.split(".")
-        )
+    existing = _existing_domain(domain)
+    if not domain.isascii() or "xn--" in existing:
+        domain = ".".join(idna.ulabel(label) if label.startswith("xn--") else label for label in existing.split("."))
     if len(local) + 1 + len(domain) > MAX_EMAIL:
         raise ValueError(f"must have at most {MAX_EMAIL} characters")
     return f"{local}@{domain}"
@@ -39,7 +39,7 @@ def read_sign_in_email(text: str) -> str:
     """The address of a sign-in, as it was typed. Raises ValueError for one that no account can have."""
     local, domain = _split(text)
     if not _FORMER_DOMAIN.fullmatch(domain) or any(map(is_unprintable, domain)):
-        _ascii_domain(domain)
+        _existing_domain(domain)
     return f"{local}@{domain}"
 
 
@@ -50,7 +50,7 @@ def email_key(email: str) -> str:
     """
     local, _, domain = email.partition("@")
     try:
-        return f"{local}@{_ascii_domain(domain)}".lower()
+        return f"{local}@{_existing_domain(domain)}".lower()
     except ValueError:
         return earlier_email_key(email)
 
@@ -82,17 +82,12 @@ def _split(email: str) -> tuple[str, str]:
     return local, domain
 
 
-def _ascii_domain(domain: str) -> str:
-    """A domain in ASCII (IDNA 2008, after UTS 46's mapping). Raises ValueError for an impossible one."""
+def _existing_domain(domain: str) -> str:
+    """A domain in ASCII. Raises ValueError for an impossible one."""
     try:
-        mapped = domain.lower() if domain.isascii() else idna.uts46_remap(domain, std3_rules=False)
-        labels = [
-            idna.alabel(idna.ulabel(label)).decode() if not label.isascii() or label.startswith("xn--") else label
-            for label in mapped.split(".")
-        ]
+        found = ascii_domain(domain)
     except idna.IDNAError:
         raise ValueError("must be an e-mail address: there can be no such domain") from None
-    ascii_domain = ".".join(labels)
-    if not _DOMAIN.fullmatch(ascii_domain):
+    if not _DOMAIN.fullmatch(found):
         raise ValueError("must be an e-mail address")
-    return ascii_domain
+    return found

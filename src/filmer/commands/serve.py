@@ -38,7 +38,7 @@ def serve(
     configure_logs(settings)
     if settings.demo and not public_demo:
         serving.require_loopback(settings.host)
-    address = serving.address_of(settings.host)
+    address = serving.ip_address_of(settings.host)
     settings = msgspec.structs.replace(settings, host=address, port=serving.free_port(address, settings.port))
     with serving.starting_workers(settings) as server:
         # Imported here, as it takes as long as all that came before: the workers import what they need meanwhile.

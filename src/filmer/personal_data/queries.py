@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from psycopg import sql
 
+from filmer.accounts.queries import delete_sessions_of
 from filmer.accounts.role_queries import IS_LAST_OWNER, lock_accounts
 from filmer.catalogue.number_queries import FILMS_OF
 from filmer.catalogue.schemas import FIRST_OWN
@@ -144,9 +145,7 @@ async def lock_leaver(conn: Connection, account_id: int) -> Leaver | None:
 async def update_leaving(conn: Connection, account_id: int, *, now: datetime) -> None:
     """Access ends: nobody signs in, sessions and tokens are refused."""
     await conn.execute("UPDATE account SET leaving = %s, disabled = true WHERE id = %s", [now, account_id])
-    for table in ("session", "kept_sign_in", "new_password_link", "unconfirmed_address"):
-        statement = sql.SQL("DELETE FROM {} WHERE account_id = %s").format(sql.Identifier(table))
-        await conn.execute(statement, [account_id])
+    await delete_sessions_of(conn, account_id)
 
 
 async def update_stays(conn: Connection, account_id: int, leaving: datetime) -> bool:

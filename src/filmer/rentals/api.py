@@ -10,6 +10,7 @@ from filmer.accounts.sessions import Sessions, session_digest
 from filmer.catalogue.schemas import is_identifier
 from filmer.clock import timestamp
 from filmer.errors import NoAccess, NotFound
+from filmer.http.envelopes import PLAYER_PATH
 from filmer.http.handlers import AnyRequest, Handlers
 from filmer.http.query import read_query
 from filmer.rentals import queries
@@ -21,7 +22,6 @@ from filmer.rentals.watching import Watching, is_series
 from filmer.store.postgres import Database
 
 PROVIDER = "filmer"
-PLAYER_PATH = "/watch"
 
 
 class RentalsApi(Handlers):
@@ -71,7 +71,7 @@ class RentalsApi(Handlers):
             provider=PROVIDER,
             stream_url=f"{origin}{stream_path(token, name)}",
             content_type=content_type(name),
-            embed_url=f"{origin}{PLAYER_PATH}/{quote(movie_id, safe='')}",
+            embed_url=f"{origin}{PLAYER_PATH}{quote(movie_id, safe='')}",
             fallback_url=None,
             expires_at=timestamp(expires),
         )

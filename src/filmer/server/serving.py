@@ -35,7 +35,7 @@ class ServeError(CommandFailed):
     """The server can't start; the text says why and what to do."""
 
 
-def address_of(host: str) -> str:
+def ip_address_of(host: str) -> str:
     """The IP address of a host's name, such as localhost, or the address itself. Raises ServeError without one."""
     try:
         # IPv4 first: a name that has both is asked for by programs that know IPv4 alone, too.
