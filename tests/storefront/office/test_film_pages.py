@@ -246,6 +246,7 @@ def test_a_new_film_opens_at_once_and_is_listed_when_the_catalogue_is_built(shop
     response = send(shop, "", fields)
     assert response.status_code == 303, response.text
     film_id = response.headers["location"].rpartition("/")[2]
+    heard(shop)
     html = page(shop, f"/films/{film_id}")
     assert "Äußerst Neu" in html
     assert "7.77" in html
@@ -253,6 +254,7 @@ def test_a_new_film_opens_at_once_and_is_listed_when_the_catalogue_is_built(shop
     assert "Äußerst Neu" in page(shop, "/search?query=ausserst+neu"), "found at once"
     assert send(shop, "", fields).status_code == 409, "no second one of this title and year"
     settled(shop)
+    heard(shop)
     listed = shop.server.client.get("/api/v1/movies?startsWith=A&sortBy=title").json()["data"]
     assert film_id in [item["id"] for item in listed["items"]]
     assert film_id in page(shop, "/films?order=year+desc") or film_id in page(shop, "/films")
