@@ -293,8 +293,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve(path, dict(parse_qsl(query)))
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length") or 0)).decode()
-        self._serve(self.path, dict(parse_qsl(body)))
+        length = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # who asked was killed in the middle: no request, and its key is not used
+            self.close_connection = True
+            return
+        self._serve(self.path, dict(parse_qsl(body.decode())))
 
     def do_DELETE(self) -> None:
         self._serve(self.path, {})
