@@ -35,17 +35,21 @@ class Leaver(msgspec.Struct, frozen=True):
 async def select_holder(conn: Connection, email: str, *, demo: bool) -> tuple[int, str] | None:
     """The id and the address, as it is spelled there, of the open account that is found by an address.
 
-    Until the transaction ends it keeps the address: a link must not go to one that is left at the same moment.
+    Until the transaction ends it keeps the address: a link must not go to one that is left at the same moment. Where
+    there is none, the first account is locked in its place: to lock takes time, and must not tell (contract §12.1).
     """
+    is_holder = "email_key IN (%(key)s, %(earlier)s) AND NOT disabled AND (NOT demo OR %(demo)s)"
     cursor = await conn.execute(
-        """
-        SELECT id, email FROM account
-        WHERE email_key IN (%(key)s, %(earlier)s) AND NOT disabled AND (NOT demo OR %(demo)s)
-        ORDER BY email_key = %(earlier)s DESC LIMIT 1 FOR KEY SHARE
-        """,
+        f"""
+        SELECT id, email, {is_holder} FROM account WHERE id = coalesce(
+            (SELECT id FROM account WHERE {is_holder} ORDER BY email_key = %(earlier)s DESC LIMIT 1),
+            (SELECT min(id) FROM account)
+        ) FOR KEY SHARE
+        """.encode(),
         {"key": email_key(email), "earlier": earlier_email_key(email), "demo": demo},
     )
-    return await cursor.fetchone()
+    row = await cursor.fetchone()
+    return row[:2] if row and row[2] else None
 
 
 async def select_account_id(conn: Connection, email: str) -> int | None:
