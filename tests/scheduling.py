@@ -1,5 +1,7 @@
 """Which tests run when: the longest files first, and those that need the machine to themselves in a run of their own.
 
+Files none of whose tests a run wants are not even loaded: that takes ten seconds, of each process.
+
 The workers of pytest-xdist take file after file. Where the longest come last, the others have nothing to do at the
 end; so they come first, by the seconds that ``durations.json`` has of each. ``make test ARGS=--record-durations``
 measures anew. A file that is not in it yet comes first of all. Tests of a file stay in random order.
@@ -7,6 +9,7 @@ measures anew. A file that is not in it yet comes first of all. Tests of a file 
 
 import functools
 import json
+import re
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -30,6 +33,27 @@ def pytest_configure(config: pytest.Config) -> None:
     is_worker = hasattr(config, "workerinput")
     if config.getoption("--record-durations") and not is_worker:
         config.pluginmanager.register(_Recorder())
+
+
+_MARK = re.compile(r"pytest\.mark\.(proof|parallel)\b")
+_MARKS_OF_ALL = re.compile(r"^pytestmark = (?:\[.*?\]|.*?$)", re.MULTILINE | re.DOTALL)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if not collection_path.name.startswith("test_") or collection_path.suffix != ".py":
+        return None
+    return is_left_out(collection_path.read_text("utf-8"), config.getoption("markexpr")) or None
+
+
+def is_left_out(text: str, wanted: str) -> bool:
+    """Whether the marks in a file's text leave none of its tests to a run of those ``wanted``."""
+    some = set(_MARK.findall(text))
+    all_ = {mark for marks in _MARKS_OF_ALL.findall(text) for mark in _MARK.findall(marks)}
+    return {
+        "not proof": "proof" in all_,
+        "proof and parallel": not {"proof", "parallel"} <= some,
+        "proof and not parallel": "proof" not in some or "parallel" in all_,
+    }.get(wanted, False)
 
 
 @pytest.hookimpl(trylast=True)  # after pytest-randomly

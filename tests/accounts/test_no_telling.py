@@ -11,6 +11,7 @@ import math
 import os
 import random
 import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import httpx
@@ -18,10 +19,11 @@ import psycopg
 import pytest
 from tests.accounts.conftest import new_address, open_account
 from tests.accounts.mailed import SENDS_MAIL
+from tests.conftest import PASSWORD_COST
 from tests.figures import record_figure
 from tests.in_process import in_process
 from tests.responses import error_of
-from tests.users import LOGIN, PASSWORD
+from tests.users import LOGIN, PASSWORD, hash_password
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(1800)]
 LOGINS = int(os.environ.get("LOGINS", "60"))
@@ -30,6 +32,17 @@ EACH = 5  # tries of one e-mail: fewer than would be slowed
 ASKED = 2  # mails to one address, likewise
 ANOTHER = "a password of another"
 Fields = dict[str, str]
+
+
+@pytest.fixture(autouse=True)
+def _passwords_cost_enough(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What they do for users; where nothing is measured an eighth, which is still seen if it is left out."""
+    memory = PASSWORD_COST["MEMORY_KIB"] // (1 if IS_MEASURED else 8)
+    monkeypatch.setattr("filmer.accounts.passwords.MEMORY_KIB", memory)
+    monkeypatch.setattr("filmer.accounts.passwords.NICENESS", PASSWORD_COST["NICENESS"])
+    hash_password.cache_clear()  # one that costs less
+    yield
+    hash_password.cache_clear()
 
 
 class Refused(NamedTuple):

@@ -28,7 +28,7 @@ from tests.server_processes import eventually
 
 from filmer.store.embedded import running_engines
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 IS_FULL = "FILMER_TRUST_CACHE_SECONDS" in os.environ
 SECONDS = float(os.environ.get("FILMER_TRUST_CACHE_SECONDS") or 2)

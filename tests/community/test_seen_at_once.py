@@ -13,7 +13,7 @@ from tests.community.responses import gone
 from tests.conftest import MakeDatabase, ServeHere
 from tests.sandbox import Sandbox
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 LISTS = [{"sort": sort, "order": order} for sort in ("release_date", "rating") for order in ("desc", "asc")]
 INCEPTION = 27205  # another film of the demo's
 FAVOURITES = {SHAWSHANK: 4.5, GODFATHER: 1.0, FIGHT_CLUB: None}  # a user's favourites, with their ratings

@@ -249,6 +249,7 @@ def without_postgresql(proxy: Proxy, how: str) -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.parallel
 @pytest.mark.parametrize("how", ["refuse", "freeze"])
 def test_it_answers_with_everything_away(database_url: str, serve: Serve, how: str) -> None:
     open_shop(database_url)

@@ -26,7 +26,7 @@ from tests.store.embedded.clients import processes
 from filmer.server.serving import free_port
 from filmer.store.embedded import Engines
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 MOVIES = "/api/v1/movies?size=1"
 FILM = "/api/v1/movies/tt0111161"

@@ -66,6 +66,7 @@ def test_whatever_goes_wrong_has_a_page(kind: type[FilmerError]) -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.parallel
 def test_with_the_database_away_pages_say_so_and_forms_too(make_database: MakeDatabase, serve: Serve) -> None:
     with proxied_database(make_database()) as (url, proxy):
         client = serve(url).client
