@@ -4,7 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # uv takes a seventh of pip's time. Where there is none, or packages come from where only pip was told, pip does it.
 install = $(BIN)/uv pip install --quiet --compile-bytecode --python $(1) $(2) \
-	|| $(1) -m pip --disable-pip-version-check --quiet install $(2)
+	|| { $(1) -m ensurepip >/dev/null && $(1) -m pip $(quiet) install $(2); }
+uv := --only-binary :all: --require-hashes -r requirements/install.txt
+quiet := --disable-pip-version-check --quiet
 PORT   ?= 8000
 # Tests wait for what they started half of the time: half as many processes again as there are cores.
 TESTERS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) \* 3 / 2)
@@ -79,9 +81,9 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "filmer needs Python 3.11 or newer; name it: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "making $(VENV) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --only-binary :all: --require-hashes \
-		-r requirements/install.txt || true
+	@if $(PYTHON) -m pip --version >/dev/null 2>&1; then $(PYTHON) -m venv --without-pip $(VENV); \
+		else $(PYTHON) -m venv $(VENV); fi
+	@$(PYTHON) -m pip --python $(BIN)/python $(quiet) install $(uv) 2>/dev/null || $(BIN)/python -m pip $(quiet) install $(uv) || true
 
 # The stamp is touched last: an installation that was interrupted is taken up again.
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python
@@ -103,6 +105,6 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 # In an environment of its own, as filmer and django-oscar need not agree on versions.
 $(VENV)/.oscar: requirements/oscar.txt | $(BIN)/python
 	@echo "installing django-oscar, to compare with ..."
-	@$(BIN)/python -m venv $(VENV)/oscar
+	@$(BIN)/python -m venv --without-pip $(VENV)/oscar
 	@$(call install,$(VENV)/oscar/bin/python,--require-hashes -r $<)
 	@touch $@

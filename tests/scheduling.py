@@ -1,6 +1,7 @@
 """Which tests run when: the longest files first, and those that need the machine to themselves in a run of their own.
 
-Files none of whose tests a run wants are not even loaded: that takes ten seconds, of each process.
+Files none of whose tests a run wants are not even loaded, and the others not in the same order by each process: in a
+new checkout each file has to be compiled, which then one process does and not all at once.
 
 The workers of pytest-xdist take file after file. Where the longest come last, the others have nothing to do at the
 end; so they come first, by the seconds that ``durations.json`` has of each. ``make test ARGS=--record-durations``
@@ -11,12 +12,15 @@ import functools
 import json
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).parents[1]
+TESTS = ROOT / "tests"
 DURATIONS = Path(__file__).with_name("durations.json")
 
 
@@ -56,8 +60,23 @@ def is_left_out(text: str, wanted: str) -> bool:
     }.get(wanted, False)
 
 
-@pytest.hookimpl(trylast=True)  # after pytest-randomly
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
+    if worker and [Path(arg).resolve() for arg in session.config.args] == [TESTS]:
+        parts = sorted(path for path in TESTS.iterdir() if has_tests(path))
+        first = len(parts) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
+        session.config.args = [str(path) for path in parts[first:] + parts[:first]]
+
+
+def has_tests(path: Path) -> bool:
+    return any(path.rglob("test_*.py")) if path.is_dir() else path.match("test_*.py")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    items.sort(key=lambda item: item.path)  # as in every process, before pytest-randomly shuffles them
+    yield
     seconds: defaultdict[str, float] = defaultdict(float)
     known = recorded()
     for file in {file_of(item.nodeid) for item in items}:
@@ -77,11 +96,14 @@ def file_of(nodeid: str) -> str:
 
 @functools.cache
 def run_together(file: str) -> str:
-    """What one process runs, one after another: a file, or all that need the catalogue of thousands of films.
+    """What one process runs, one after another: a file, or all that share what takes ten seconds to make.
 
-    To make that catalogue takes a process ten seconds.
+    That is the catalogue of thousands of films, and the demo that browsers visit.
     """
-    return "with catalogue" if "catalogue: Catalogue" in (ROOT / file).read_text("utf-8") else file
+    text = (ROOT / file).read_text("utf-8")
+    if "catalogue: Catalogue" in text:
+        return "with catalogue"
+    return "in a browser" if "visit: Visit" in text or "storefront: Storefront" in text else file
 
 
 class _Scheduling(LoadFileScheduling):  # type: ignore[misc]

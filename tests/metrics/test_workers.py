@@ -12,7 +12,7 @@ from tests.metrics.scraping import TOKEN, Scrape, scrape
 from tests.raw_connections import open_connections, request
 from tests.server_processes import eventually, kill_worker, workers
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 REQUESTS = 600
 LINES = 20  # connections: more than one worker gets some
