@@ -109,6 +109,11 @@ def opens(rentals: RentalShop, token: str, *, begins: bool) -> bool:
         return False
 
 
+def offers(page: httpx.Response) -> bool:
+    """Whether a page plays the film, or has the button that begins the rental."""
+    return "/stream/" in page.text or "Start my" in page.text
+
+
 @pytest.mark.parametrize("rental", RENTALS)
 def test_nobody_else_and_no_longer(rentals: RentalShop, rental: str) -> None:
     make, gives_access = RENTALS[rental]
@@ -130,6 +135,15 @@ def test_nobody_else_and_no_longer(rentals: RentalShop, rental: str) -> None:
                 assert response.json()["data"]["hasAccess"] == may, cell
             else:
                 assert response.status_code == (200 if may else 403), cell
+        pages = {address: client.get(address) for address in (f"/watch/{WATCHED}", "/library", f"/films/{WATCHED}")}
+        if kind in OWNERS:
+            assert offers(pages[f"/watch/{WATCHED}"]) == gives_access, f"{kind}, {rental}"
+        else:
+            assert not any(offers(page) or f"/watch/{WATCHED}" in page.text for page in pages.values()), kind
+            begun = client.post(f"/watch/{WATCHED}")
+            assert not offers(begun), kind
+            assert begun.status_code in {303, 401}, kind
+        assert all("no-store" in pages[address].headers["cache-control"] for address in (f"/watch/{WATCHED}", "/library"))
         listed = client.get(LIBRARY)
         saved = client.post(PROGRESS, json={"movieId": WATCHED, "isSeries": False, "position": 1})
         if kind in WITHOUT_SESSION:
