@@ -143,7 +143,9 @@ def test_nobody_else_and_no_longer(rentals: RentalShop, rental: str) -> None:
             begun = client.post(f"/watch/{WATCHED}")
             assert not offers(begun), kind
             assert begun.status_code in {303, 401}, kind
-        assert all("no-store" in pages[address].headers["cache-control"] for address in (f"/watch/{WATCHED}", "/library"))
+        assert all(
+            "no-store" in pages[address].headers["cache-control"] for address in (f"/watch/{WATCHED}", "/library")
+        )
         listed = client.get(LIBRARY)
         saved = client.post(PROGRESS, json={"movieId": WATCHED, "isSeries": False, "position": 1})
         if kind in WITHOUT_SESSION:
