@@ -96,14 +96,11 @@ def file_of(nodeid: str) -> str:
 
 @functools.cache
 def run_together(file: str) -> str:
-    """What one process runs, one after another: a file, or all that share what takes ten seconds to make.
+    """What one process runs, one after another: a file, or all that need the catalogue of thousands of films.
 
-    That is the catalogue of thousands of films, and the demo that browsers visit.
+    To make that catalogue takes a process ten seconds.
     """
-    text = (ROOT / file).read_text("utf-8")
-    if "catalogue: Catalogue" in text:
-        return "with catalogue"
-    return "in a browser" if "visit: Visit" in text or "storefront: Storefront" in text else file
+    return "with catalogue" if "catalogue: Catalogue" in (ROOT / file).read_text("utf-8") else file
 
 
 class _Scheduling(LoadFileScheduling):  # type: ignore[misc]
