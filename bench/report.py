@@ -30,10 +30,13 @@ IN_SHORT = {
     "memory of a worker, at rest": "let it rest: a worker's memory",
 }
 
+_UNMEASURED = "not measured yet"
+
 
 def main() -> None:
     if sys.argv[1:] == ["trust"]:
-        _write("trust.md", {"trust": trust_table(read_results())})
+        page = (DOCS / "trust.md").read_text(encoding="utf-8")
+        _write("trust.md", {"trust": trust_table(read_results(), page)})
         return
     run = read(catalogues.scale())
     _write("performance.md", {"in short": _in_short(run), "bench": _markdown(run)})
@@ -77,17 +80,24 @@ def _markdown(run: Run) -> str:
     return "\n".join(lines)
 
 
-def trust_table(results: Sequence[Result]) -> str:
-    """Every promise, also those that were not measured yet."""
+def trust_table(results: Sequence[Result], page: str = "") -> str:
+    """Every promise. What was not measured here stays as it stands on the page, if that is of the same figure."""
     by_number = {result.number: result for result in results}
-    return table(
+    new = table(
         ("#", "promise", "to reach", "reached", "when"),
         [_promise_cells(promise, by_number.get(promise.number)) for promise in PROMISES],
     )
+    return "".join(_measured_before(line, page) for line in new.splitlines(keepends=True))
+
+
+def _measured_before(line: str, page: str) -> str:
+    promise, unmeasured, _ = line.partition(_UNMEASURED)
+    known = (old for old in page.splitlines(keepends=True) if unmeasured and old.startswith(promise))
+    return next(known, line)
 
 
 def _promise_cells(promise: Promise, result: Result | None) -> list[str]:
-    reached = "not measured yet" if result is None else result.reached if result.fine else f"**not:** {result.reached}"
+    reached = _UNMEASURED if result is None else result.reached if result.fine else f"**not:** {result.reached}"
     return [str(promise.number), promise.promise, promise.figure, reached, result.at if result else ""]
 
 
