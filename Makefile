@@ -81,9 +81,11 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "filmer needs Python 3.11 or newer; name it: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "making $(VENV) ..."
-	@if $(PYTHON) -m pip --version >/dev/null 2>&1; then $(PYTHON) -m venv --without-pip $(VENV); \
-		else $(PYTHON) -m venv $(VENV); fi
-	@$(PYTHON) -m pip --python $(BIN)/python $(quiet) install $(uv) 2>/dev/null || $(BIN)/python -m pip $(quiet) install $(uv) || true
+	@if $(PYTHON) -m pip --version >/dev/null 2>&1; then \
+		$(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python $(quiet) install $(uv); \
+	else \
+		$(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip $(quiet) install $(uv); \
+	fi || test -x $(BIN)/python
 
 # The stamp is touched last: an installation that was interrupted is taken up again.
 $(VENV)/.run: requirements/run.txt pyproject.toml | $(BIN)/python

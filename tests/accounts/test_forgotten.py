@@ -10,8 +10,12 @@ import pytest
 from tests.accounts.conftest import new_address, open_account
 from tests.accounts.forms import error_beside, failure_of
 from tests.accounts.mailed import SENDS_MAIL, Mailed, mails
+from tests.connections import in_database
 from tests.in_process import InProcess, MovedClock, in_process
 from tests.users import LOGIN, PASSWORD, session_of
+
+from filmer.accounts.link_queries import select_holder
+from filmer.store.postgres import Connection
 
 NEW = "another password"
 Work = Callable[[InProcess], Awaitable[None]]
@@ -260,3 +264,19 @@ def test_what_is_no_address_is_shown_beside_its_field(case: Case) -> None:
         assert await case.mails() == []
 
     case.run(work)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_an_account_is_locked_whether_or_not_one_has_the_address(case: Case, *, is_known: bool) -> None:
+    """Whose link is mailed can't leave the address at that moment; and how long a lock takes tells nothing."""
+    holder = open_account(case.url)
+    email = holder.email if is_known else "nobody@example.com"
+
+    async def unlocked(conn: Connection) -> list[int]:
+        async with conn.transaction():
+            found = await select_holder(conn, email, demo=False)
+            assert found == ((holder.id, holder.email) if is_known else None)
+            with psycopg.connect(case.url) as other:
+                return [row[0] for row in other.execute("SELECT id FROM account FOR UPDATE SKIP LOCKED")]
+
+    assert in_database(case.url, unlocked) == [case.person.id if is_known else holder.id]
