@@ -1,8 +1,8 @@
 """``make bench``: figures of this machine, each beside a limit or a reference measured in the same run.
 
 SCALE=small, default or full (the size of IMDb). ``make bench ARGS="growth login"`` runs parts by their names. Prints a
-table. All parts together leave it in bench/out, as bench-<scale>.json with pictures beside; ``python -m bench.report``
-brings them into docs.
+table. All parts together leave it in bench/out, as bench-<scale>.json with pictures beside, in which parts that are
+measured again replace their rows; ``python -m bench.report`` brings them into docs.
 """
 
 import sys
@@ -35,7 +35,7 @@ from bench import (
 from bench.charts import draw
 from bench.machine import machine, today
 from bench.results import Part, Row
-from bench.results_table import Run, show, write
+from bench.results_table import Run, read, show, stored, write
 
 PARTS: dict[str, Part] = {
     "import": importing.rows,
@@ -79,9 +79,11 @@ def main() -> None:
         run.seconds[name] = time.monotonic() - begun
         print(f"{name}: {run.seconds[name]:.0f} s", file=sys.stderr, flush=True)
     show(run)
-    if set(wanted) == set(PARTS):
-        write(run)
-        draw(run, catalogues.OUT)
+    is_whole = set(wanted) == set(PARTS)
+    if is_whole or stored(scale).exists():
+        kept = run if is_whole else read(scale).with_parts_of(run)
+        write(kept)
+        draw(kept, catalogues.OUT)
         print(f"written to bench/out/bench-{scale}.json, with pictures beside", file=sys.stderr)
     raise SystemExit(any(row.failed for row in run.rows))
 

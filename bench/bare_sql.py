@@ -18,6 +18,8 @@ from bench.results import Row, Rows, middle_half
 from bench.sql_recording import Statement, recording
 from bench.timing import TimedRequest, Times, interleaved, require_ok, timed_requests
 
+from filmer.store.connecting import USE_CURRENT_EDITION
+
 ADDRESSES = 40
 EACH = 40
 KINDS = (
@@ -39,6 +41,7 @@ async def _timed(users: CartUsers, rounds: int) -> dict[str, Times]:
         in_process(users.settings) as filmer,
         await psycopg.AsyncConnection.connect(users.settings.database_url or "", autocommit=True) as conn,
     ):
+        await conn.execute(USE_CURRENT_EDITION)
         kinds = (await RequestMix.of(filmer)).kinds()
         drawn = {what: [kinds[what]() for _ in range(ADDRESSES)] for what in KINDS}
         asks: dict[str, TimedRequest] = {}

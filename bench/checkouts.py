@@ -24,6 +24,7 @@ from bench.results import Rows, compared
 from bench.server import serving
 from bench.sql_recording import Recording, recording, script, utc_now
 
+from filmer.store.connecting import USE_CURRENT_EDITION
 from filmer.store.embedded import find_postgres
 from filmer.store.engines import connect
 
@@ -164,7 +165,11 @@ def _pgbench(cart_users: CartUsers, file: Path) -> float:
         f"--transactions={EACH}", f"--file={file}", f"--define=each={EACH}", "--define=i=-1",
         cart_users.settings.database_url or "",
     ]  # fmt: skip
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    with connect(cart_users.settings) as conn:
+        conn.execute(USE_CURRENT_EDITION)
+        path = str(conn.execute("SHOW search_path").fetchall()[0][0]).replace(" ", "")
+    environment = os.environ | {"PGOPTIONS": f"-c search_path={path}"}  # as filmer's connections have it
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     match = re.search(r"^tps = ([0-9.]+)", result.stdout, re.MULTILINE)
     if result.returncode or match is None:
         raise SystemExit(f"pgbench failed:\n{result.stdout}{result.stderr}\n{file.read_text()}")

@@ -76,7 +76,8 @@ def _markdown(run: Run) -> str:
     lines = [f"{run.heading}. {sum(run.seconds.values()) / 60:.0f} minutes in all.", ""]
     for part, seconds in run.seconds.items():
         rows = [cells(row) for row in run.rows if row.part == part]
-        lines += [f"### {part} ({seconds:.0f} s)", "", table(headings, rows)]
+        later = f", measured again {run.later[part]}" if part in run.later else ""
+        lines += [f"### {part} ({seconds:.0f} s{later})", "", table(headings, rows)]
     return "\n".join(lines)
 
 

@@ -1,5 +1,7 @@
 """The rows of ``make bench``: printed as a table, written as JSON, read again."""
 
+from pathlib import Path
+
 import msgspec
 from bench import catalogues
 from bench.machine import Machine
@@ -12,7 +14,7 @@ _COLOURS = {"NOT reached": "[red]", "FAILED": "[red]", "reached": "[green]"}
 
 
 class Run(msgspec.Struct):
-    """One run of the bench. ``seconds``: of each part."""
+    """One run of the bench. ``seconds``: of each part. ``later``: when parts were measured that were measured again."""
 
     scale: str
     titles: int
@@ -20,6 +22,7 @@ class Run(msgspec.Struct):
     machine: Machine
     seconds: dict[str, float]
     rows: list[Row]
+    later: dict[str, str] = {}
 
     @property
     def heading(self) -> str:
@@ -28,6 +31,17 @@ class Run(msgspec.Struct):
             f"filmer {machine.filmer}, scale {self.scale} ({self.titles:,} titles), {self.date}: {machine.cores} cores "
             f"({machine.processor}), {machine.memory_gib:g} GiB, Python {machine.python}, "
             f"PostgreSQL {machine.postgresql}"
+        )
+
+    def with_parts_of(self, newer: "Run") -> "Run":
+        """The same run, with what the newer one measured in place of its own."""
+        rows = {part: [row for row in self.rows if row.part == part] for part in self.seconds}
+        rows |= {part: [row for row in newer.rows if row.part == part] for part in newer.seconds}
+        return msgspec.structs.replace(
+            self,
+            seconds=self.seconds | newer.seconds,
+            rows=[row for part in rows.values() for row in part],
+            later=self.later | dict.fromkeys(newer.seconds, newer.date),
         )
 
 
@@ -52,13 +66,17 @@ def show(run: Run) -> None:
     Console().print(f"{sum(run.seconds.values()) / 60:.1f} minutes in all")
 
 
+def stored(scale: str) -> Path:
+    """Where the last whole run of a scale is kept."""
+    return catalogues.OUT / f"bench-{scale}.json"
+
+
 def write(run: Run) -> None:
-    path = catalogues.OUT / f"bench-{run.scale}.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
+    stored(run.scale).write_bytes(msgspec.json.format(msgspec.json.encode(run), indent=1) + b"\n")
 
 
 def read(scale: str) -> Run:
-    path = catalogues.OUT / f"bench-{scale}.json"
+    path = stored(scale)
     if not path.exists():
         raise SystemExit(f"there is no {path.name} yet: SCALE={scale} make bench")
     return msgspec.json.decode(path.read_bytes(), type=Run)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 from unittest.mock import patch
 
@@ -17,8 +18,14 @@ from bench.cart_users import OF_ACCOUNT
 from psycopg import sql
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import TransactionStatus
+from psycopg.types.json import Jsonb
+
+from filmer.rentals.sales import CODE_LENGTH
+from filmer.store.connecting import USE_CURRENT_EDITION
 
 _PLACEHOLDER = re.compile(r"%(?:\((\w+)\))?s|%%")
+_RANDOM_CODE = f"lpad(to_hex((random() * 4294967295)::bigint), {CODE_LENGTH}, '0')"  # with which copies are picked up
+_NUMBER = re.compile(r"\b\d+\b")
 _recording: contextvars.ContextVar["list[Statement] | None"] = contextvars.ContextVar("recording", default=None)
 
 
@@ -55,12 +62,12 @@ def recording() -> Iterator[list[Statement]]:
         _recording.reset(token)
 
 
-def _noting(original: Any, noted: Callable[..., Statement | None]) -> Any:
+def _noting(original: Any, noted: Callable[..., list[Statement]]) -> Any:
     async def call(self: Any, *arguments: Any, **options: Any) -> Any:
         response = await original(self, *arguments, **options)
         statements = _recording.get()
-        if statements is not None and (statement := noted(self, *arguments)) is not None:
-            statements.append(statement)
+        if statements is not None:
+            statements += noted(self, *arguments)
         return response
 
     return call
@@ -72,37 +79,42 @@ def _noting_commit(original: Any) -> Any:
         await original(self)
         statements = _recording.get()
         if statements is not None and is_sent:
-            statements.append(_plain("COMMIT"))
+            statements += _plain("COMMIT")
 
     return commit
 
 
-def _statement(_: Any, query: Any, params: Any = None) -> Statement | None:
+def _statement(_: Any, query: Any, params: Any = None) -> list[Statement]:
+    if query == USE_CURRENT_EDITION:  # by a new connection, or after an import
+        return []
     text = query.decode() if isinstance(query, bytes) else str(query)
-    return (
-        Statement(*_numbered(text, params), text.encode(), params) if text.strip() else None
-    )  # an empty statement is the pool's check of the connection
+    if params is not None:
+        return [Statement(*_numbered(text, params), text.encode(), params)]
+    return [statement for part in text.split(";") if part.strip() for statement in _plain(part)]
 
 
-def _begin(transaction: psycopg.AsyncTransaction) -> Statement:
+def _begin(transaction: psycopg.AsyncTransaction) -> list[Statement]:
     return _plain(f'SAVEPOINT "{transaction.savepoint_name}"' if transaction.savepoint_name else "BEGIN")
 
 
-def _end(transaction: psycopg.AsyncTransaction, error: object, *_: object) -> Statement:
+def _end(transaction: psycopg.AsyncTransaction, error: object, *_: object) -> list[Statement]:
     if error is not None:
         raise SystemExit("bench: a checkout that rolls back is nothing to compare with")
     return _plain(f'RELEASE "{transaction.savepoint_name}"' if transaction.savepoint_name else "COMMIT")
 
 
-def _plain(text: str) -> Statement:
-    return Statement(text, [], text.encode())
+def _plain(text: str) -> list[Statement]:
+    """A statement without parameters, whose numbers may be the account's."""
+    values = [int(number) for number in _NUMBER.findall(text)]
+    numbered = _NUMBER.sub("%s", text.replace("%", "%%"))
+    return [Statement(*_numbered(numbered, values), text.encode())]
 
 
-def _unknown(*_: object) -> Statement:
+def _unknown(*_: object) -> list[Statement]:
     raise SystemExit("bench: checkout talks to the database in a way bench/sql_recording.py does not know; teach it")
 
 
-_PATCHES: list[tuple[Any, str, Callable[..., Statement | None]]] = [
+_PATCHES: list[tuple[Any, str, Callable[..., list[Statement]]]] = [
     (psycopg.AsyncCursor, "execute", _statement),
     (psycopg.AsyncCursor, "executemany", _unknown),
     (psycopg.AsyncTransaction, "__aenter__", _begin),
@@ -110,10 +122,8 @@ _PATCHES: list[tuple[Any, str, Callable[..., Statement | None]]] = [
 ]  # which of them go out together in a pipeline is filmer's own affair: pgbench sends one after another
 
 
-def _numbered(text: str, params: Sequence[Any] | Mapping[str, Any] | None) -> tuple[str, list[Any]]:
+def _numbered(text: str, params: Sequence[Any] | Mapping[str, Any]) -> tuple[str, list[Any]]:
     """The statement with ``{0}``, ``{1}`` … for its placeholders, and their values in that order."""
-    if params is None:
-        return text.replace("{", "{{").replace("}", "}}"), []
     values: list[Any] = []
 
     def number(placeholder: re.Match[str]) -> str:
@@ -130,8 +140,9 @@ def script(first: Recording, second: Recording) -> str:
 
     Refuses when they are not the same statements, or when a value differs and nobody knows what it stands for.
     """
-    if [statements.text for statements in first.statements] != [statements.text for statements in second.statements]:
-        raise SystemExit("bench: two checkouts sent different statements; there is no one script to compare with")
+    for one, other in zip_longest(first.statements, second.statements):
+        if one is None or other is None or one.text != other.text:
+            raise SystemExit(f"bench: two checkouts sent different statements, there is no one script: {one}, {other}")
     lines = []
     for statement, other_statement in zip(first.statements, second.statements, strict=True):
         terms = [_term(first, second, *pair) for pair in zip(statement.values, other_statement.values, strict=True)]
@@ -140,7 +151,7 @@ def script(first: Recording, second: Recording) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _term(first: Recording, second: Recording, value: Any, other_value: Any) -> str:
+def _term(first: Recording, second: Recording, value: Any, other_value: Any) -> str:  # noqa: PLR0911 - one a type
     """An expression with the type that psycopg gives the value."""
     for (expression, own_value), (_, other_own_value) in zip(first.own, second.own, strict=True):
         if (value, other_value) == (own_value, other_own_value):
@@ -153,6 +164,10 @@ def _term(first: Recording, second: Recording, value: Any, other_value: Any) -> 
         return _literal(value)
     elif isinstance(value, bytes) and len(value) == len(other_value) == 32:
         return OF_ACCOUNT.format(":account")  # a digest of something that is the account's
+    elif isinstance(value, str) and len(value) == len(other_value) == CODE_LENGTH:
+        return _RANDOM_CODE
+    elif isinstance(value, Jsonb):  # what a mail is made of
+        return _literal(value)
     elif isinstance(value, list) and len(value) == len(other_value):
         terms = [_term(first, second, *pair) for pair in zip(value, other_value, strict=True)]
         return f"ARRAY[{', '.join(terms)}]{_kind(value)}"

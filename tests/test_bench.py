@@ -85,6 +85,17 @@ def test_a_run_is_written_and_read_whole() -> None:
     assert msgspec.json.decode(msgspec.json.encode(run), type=Run) == run
 
 
+def test_a_part_that_is_measured_again_replaces_its_rows_and_says_when() -> None:
+    whole = run_of(Row("a film", "1 ms", part="reads"), Row("its SQL", "2 ms", part="sql"))
+    again = msgspec.structs.replace(run_of(Row("all SQL", "3 ms", part="sql")), date="tomorrow", seconds={"sql": 4.0})
+    merged = whole.with_parts_of(again)
+    assert [(row.part, row.what) for row in merged.rows] == [("reads", "a film"), ("sql", "all SQL")]
+    assert (merged.date, merged.seconds) == ("today", {"reads": 1.0, "sql": 4.0})
+    text = report._markdown(merged)
+    assert "### reads (1 s)\n" in text
+    assert "### sql (4 s, measured again tomorrow)\n" in text
+
+
 def test_pictures_are_whole_svg_and_show_what_is_over_the_limit(tmp_path: Path) -> None:
     curve = [Point(1_000, 1.0, 2.0), Point(700_000, 1.5, 4.0)]
     rows = [

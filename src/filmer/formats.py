@@ -29,9 +29,10 @@ class Formats:
         self._pattern = copy(self._locale.currency_formats["standard"])
         self._pattern.frac_prec = (numbers.get_currency_precision(self.currency),) * 2
         self._symbol = numbers.get_currency_symbol(self.currency, self._locale)
-        # A page has fifty prices, most of them the same; a year's takings are a thousand amounts, and as many days.
+        # A page has fifty prices and ratings, many of them alike; a year's takings are a thousand amounts and days.
         keep = lru_cache(5000)
         self.money, self.day, self.number = keep(self._money), keep(self._day), keep(self._number)
+        self.decimal = keep(self._decimal)
 
     @property
     def code(self) -> str | None:
@@ -62,7 +63,7 @@ class Formats:
         """An estimate, to two digits: ``1,200``."""
         return self.number(round(value, 2 - len(str(value))))
 
-    def decimal(self, value: float) -> str:
+    def _decimal(self, value: float) -> str:
         """With one decimal: ``8.7``."""
         return numbers.format_decimal(round(value, 1), "0.0", locale=self._locale)
 

@@ -13,11 +13,13 @@ _OWN = {
     "ratings": ("min_rating",),
     "runtimes": ("min_runtime", "max_runtime"),
 }
+# What films are counted by, and the values that this stands for where it is not the value itself: of thousands of films
+# there are some hundred combinations of genres.
 _VALUES = {
-    "decades": ("hit.year / 10 * 10", "hit"),
-    "genres": ("g.id", "hit CROSS JOIN LATERAL unnest(hit.genre_ids) g(id)"),
-    "ratings": ("r.least", "hit JOIN unnest(%(ratings)s::integer[]) r(least) ON hit.rating >= r.least"),
-    "runtimes": ("width_bucket(hit.runtime_minutes, %(runtimes)s::integer[])", "hit"),
+    "decades": ("hit.year / 10 * 10", "value", ""),
+    "genres": ("hit.genre_ids", "g.id", "CROSS JOIN LATERAL unnest(value) g(id)"),
+    "ratings": ("floor(hit.rating)", "r.least", "JOIN unnest(%(ratings)s::integer[]) r(least) ON value >= r.least"),
+    "runtimes": ("width_bucket(hit.runtime_minutes, %(runtimes)s::integer[])", "value", ""),
 }
 
 
@@ -40,9 +42,14 @@ async def select_facets(
     # Each time the same blocks of the table are read, so that a page stays as it is until the catalogue changes.
     sample = "" if sampled_percent is None else "TABLESAMPLE SYSTEM (%(percent)s) REPEATABLE (1)"
     counts = [
-        f"SELECT '{facet}', {value} AS value, count(*) FROM {source}"
-        f" WHERE {' AND '.join(f'hit.is_{other}' for other in _OWN if other != facet)} GROUP BY value"
-        for facet, (value, source) in _VALUES.items()
+        f"""
+        SELECT '{facet}', {value}, sum(films)::integer
+        FROM (
+            SELECT {combined} AS value, count(*) AS films FROM hit
+            WHERE {" AND ".join(f"hit.is_{other}" for other in _OWN if other != facet)} GROUP BY 1
+        ) counted {values} GROUP BY 2
+        """
+        for facet, (combined, value, values) in _VALUES.items()
     ]
     statement = f"""
         WITH hit AS MATERIALIZED (

@@ -51,10 +51,10 @@ def candidates(index: SearchIndex, film: Film) -> list[tuple[float, int]]:
     if not parts:
         return []
     found = []
-    for score, entry in index.scored(tantivy.Query.boolean_query(parts), CANDIDATES):
-        if entry.no != film.no and score > GENRE:
-            apart = abs(entry.year - film.year) if entry.year and film.year else ERA
-            found.append((score + SAME_ERA * max(0, 1 - apart / ERA) + FAME * entry.fame, entry.no))
+    for score, no, fame, year in index.scored(tantivy.Query.boolean_query(parts), CANDIDATES):
+        if no != film.no and score > GENRE:
+            apart = abs(year - film.year) if year and film.year else ERA
+            found.append((score + SAME_ERA * max(0, 1 - apart / ERA) + FAME * fame, no))
     return sorted(found, reverse=True)
 
 

@@ -33,6 +33,8 @@ ALIKE = f"""
     )
     SELECT number FROM alike
 """
+# A table a of one row, whose numbers are those. OFFSET 0: else PostgreSQL finds them anew wherever a.numbers is used.
+NUMBERS_ALIKE = f"(SELECT ARRAY({ALIKE}) AS numbers OFFSET 0) a"
 
 # Gives each film of the table {0} that has no TMDB id a number. Only those without one take a value of the sequence.
 INSERT_NUMBERS = """
@@ -57,7 +59,7 @@ async def select_numbered_film(conn: Connection, number: int) -> NumberedFilm:
         SELECT EXISTS (SELECT FROM film f WHERE f.id = ANY (ARRAY({FILMS_OF.format("a.numbers")}))),
             coalesce((SELECT n FROM unnest(a.numbers) n WHERE n = %(number)s AND n < {FIRST_OWN}),
                      (SELECT min(n) FROM unnest(a.numbers) n WHERE n < {FIRST_OWN}))
-        FROM (SELECT ARRAY({ALIKE.format("%(number)s::integer")}) AS numbers) a
+        FROM {NUMBERS_ALIKE.format("%(number)s::integer")}
     """
     row: Any = await (await conn.execute(statement.encode(), {"number": number})).fetchone()
     return NumberedFilm(*row)

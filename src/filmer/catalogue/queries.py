@@ -174,11 +174,15 @@ async def select_star(conn: Connection, star_id: str) -> Star | None:
 
 async def select_genre_sizes(conn: Connection) -> list[GenreSize]:
     """The genres that some film has, by name, each with its number of films."""
-    statement = "SELECT g.id, g.name, s.size FROM genre g JOIN listing_size s ON s.list = 'genre:' || g.id"
-    rows = await _fetch(conn, statement, [])
-    return [
-        GenreSize(id=row[0], name=row[1], movie_count=row[2]) for row in sorted(rows, key=lambda row: by_name(row[1]))
-    ]
+    return (await select_sizes(conn))[1]
+
+
+async def select_sizes(conn: Connection) -> tuple[int, list[GenreSize]]:
+    """How many films there are, and the genres that some film has, by name, each with its number of films."""
+    statement = "SELECT g.id, g.name, s.size FROM listing_size s LEFT JOIN genre g ON s.list = 'genre:' || g.id"
+    rows = await _fetch(conn, f"{statement} WHERE s.list = %s OR g.id IS NOT NULL", [ALL])
+    genres = [GenreSize(id=row[0], name=row[1], movie_count=row[2]) for row in rows if row[0] is not None]
+    return sum(row[2] for row in rows if row[0] is None), sorted(genres, key=lambda genre: by_name(genre.name))
 
 
 async def select_size(conn: Connection, list_name: str) -> int:
@@ -186,20 +190,22 @@ async def select_size(conn: Connection, list_name: str) -> int:
     return rows[0][0] if rows else 0
 
 
-async def select_known(
-    conn: Connection, sort: Literal["year desc", "rating desc"], *, among: int, size: int
-) -> list[MovieItem]:
-    """The newest or the best rated of the films with the most votes."""
+async def select_newest_and_best(conn: Connection, *, among: int, size: int) -> tuple[list[MovieItem], list[MovieItem]]:
+    """The newest and the best rated of the films with the most votes."""
     statement = f"""
         WITH known AS MATERIALIZED (
-            SELECT no, {sort.replace(" ", "_")} AS place FROM film
-            WHERE votes_desc <= %(among)s AND {sort.removesuffix(" desc")} IS NOT NULL
+            SELECT no, year, year_desc, rating, rating_desc FROM film WHERE votes_desc <= %(among)s
+        ), chosen AS (
+            (SELECT no, year_desc AS place, true AS is_newest FROM known
+             WHERE year IS NOT NULL ORDER BY place LIMIT %(size)s)
+            UNION ALL
+            (SELECT no, rating_desc AS place, false FROM known
+             WHERE rating IS NOT NULL ORDER BY place LIMIT %(size)s)
         )
-        SELECT {MOVIE_ITEM}
-        FROM (SELECT no, place FROM known ORDER BY place LIMIT %(size)s) k JOIN film f USING (no)
-        ORDER BY k.place
+        SELECT c.is_newest, {MOVIE_ITEM} FROM chosen c JOIN film f USING (no) ORDER BY c.place
     """
-    return [movie_item(row) for row in await _fetch(conn, statement, {"among": among, "size": size})]
+    rows = await _fetch(conn, statement, {"among": among, "size": size})
+    return [movie_item(row[1:]) for row in rows if row[0]], [movie_item(row[1:]) for row in rows if not row[0]]
 
 
 async def select_new_films(conn: Connection, *, among: int, size: int) -> list[NewFilm]:

@@ -59,6 +59,10 @@ class _Rows:
         (end, *_) = RECORD.unpack_from(self._records, (place + 1) * RECORD.size)
         return Entry(no, fame, year, self._texts[start:end].decode().split("\n"))
 
+    def facts(self, place: int) -> tuple[int, float, int]:
+        """The number, fame and year."""
+        return RECORD.unpack_from(self._records, place * RECORD.size)[1:]
+
     def no(self, place: int) -> int:
         number: int = RECORD.unpack_from(self._records, place * RECORD.size)[1]
         return number
@@ -160,11 +164,11 @@ class SearchIndex:
         """Whether somebody with this name, written in one, directed a film."""
         return bool(self.searcher.doc_freq("credit", f"d{letters}"))
 
-    def scored(self, query: Any, size: int) -> list[tuple[float, Entry]]:
-        """The films that fit best, with their scores."""
+    def scored(self, query: Any, size: int) -> list[tuple[float, int, float, int]]:
+        """The films that fit best: score, number, fame, year."""
         hits = self.searcher.search(query, size, count=False).hits
-        places = self._places_of(hits)
-        return [(score, self._rows[FILMS][place]) for (score, _), place in zip(hits, places, strict=True)]
+        facts = map(self._rows[FILMS].facts, self._places_of(hits))
+        return [(score, *fact) for (score, _), fact in zip(hits, facts, strict=True)]
 
     def described(self, query: Any, size: int) -> list[tuple[Entry, list[str]]]:
         """The best known films that fit, each with the names of its stars and directors."""

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from psycopg.rows import TupleRow
 
-from filmer.catalogue.number_queries import ALIKE, FILMS_OF
+from filmer.catalogue.number_queries import ALIKE, FILMS_OF, NUMBERS_ALIKE
 from filmer.catalogue.schemas import FIRST_OWN
 from filmer.clock import timestamp
 from filmer.community.schemas import (
@@ -42,17 +42,14 @@ _ORDERS: dict[str, LiteralString] = {
 # What is told of the film that is kept as {0}.movie_id, which a.numbers mean: t as TMDB sent it, f from the catalogue;
 # h if the owner has hidden it.
 _FILM = f"""
-    CROSS JOIN LATERAL (SELECT ARRAY({ALIKE.format("{0}.movie_id")}) AS numbers) a
+    CROSS JOIN LATERAL {NUMBERS_ALIKE.format("{0}.movie_id")}
+    CROSS JOIN LATERAL (SELECT ARRAY({FILMS_OF.format("a.numbers")}) AS films OFFSET 0) i
     LEFT JOIN LATERAL (
         SELECT * FROM tmdb_film WHERE movie_id = ANY (a.numbers) AND btrim(title) <> ''
         ORDER BY movie_id <> {{0}}.movie_id, movie_id LIMIT 1
     ) t ON true
-    LEFT JOIN LATERAL (
-        SELECT * FROM film WHERE id = ANY (ARRAY({FILMS_OF.format("a.numbers")})) ORDER BY id LIMIT 1
-    ) f ON true
-    LEFT JOIN LATERAL (
-        SELECT title FROM hidden_film WHERE f.id IS NULL AND id = ANY (ARRAY({FILMS_OF.format("a.numbers")})) LIMIT 1
-    ) h ON true
+    LEFT JOIN LATERAL (SELECT * FROM film WHERE id = ANY (i.films) ORDER BY id LIMIT 1) f ON true
+    LEFT JOIN LATERAL (SELECT title FROM hidden_film WHERE f.id IS NULL AND id = ANY (i.films) LIMIT 1) h ON true
 """
 _TITLE = "coalesce(t.title, f.title, h.title, '')"
 # The account's rating of the film that a.numbers mean.
@@ -136,7 +133,7 @@ async def select_shelf_entry(conn: Connection, account_id: int, movie_id: int) -
     statement = f"""
         SELECT {kept.format("id", "favorite")}, {kept.format("id", "watchlist_film")}, {kept.format("id", "seen_film")},
             {kept.format("seen_on", "seen_film")}, r.id, r.rating
-        FROM (SELECT ARRAY({ALIKE.format("%(movie)s::integer")}) AS numbers) a {_RATING}
+        FROM {NUMBERS_ALIKE.format("%(movie)s::integer")} {_RATING}
     """
     row = await (await conn.execute(statement.encode(), {"account": account_id, "movie": movie_id})).fetchone()
     assert row is not None  # noqa: S101 - it selects from a single row

@@ -97,10 +97,8 @@ class CataloguePages(Handlers):
         popular = await self._tmdb_cache.popular_if_available(1)
         popular_ids = [film.id for film in popular.value.results] if popular else []
         async with self._pages.reading(self._catalogue, request) as (conn, visitor):
-            total = await queries.select_size(conn, listing.ALL)
-            genres = await queries.select_genre_sizes(conn)
-            newest = await queries.select_known(conn, "year desc", among=BEST_KNOWN, size=ROW)
-            best = await queries.select_known(conn, "rating desc", among=BEST_KNOWN, size=ROW)
+            total, genres = await queries.select_sizes(conn)
+            newest, best = await queries.select_newest_and_best(conn, among=BEST_KNOWN, size=ROW)
             ours = await queries.select_films_by_numbers(conn, popular_ids)
             own = await self._watching.own(conn, visitor.user.id) if visitor else []
             rented = {held.rental.film_id for held in own}
@@ -226,8 +224,7 @@ class CataloguePages(Handlers):
 
     async def list_genres(self, request: AnyRequest) -> HtmlResponse:
         async with self._pages.reading(self._catalogue, request) as (conn, visitor):
-            genres = await queries.select_genre_sizes(conn)
-            total = await queries.select_size(conn, listing.ALL)
+            total, genres = await queries.select_sizes(conn)
         return self._pages.public("genres.html", request, visitor, genres=genres, total=total)
 
     async def show_genre(self, genre_id: FromPath[str], request: AnyRequest) -> HtmlResponse:

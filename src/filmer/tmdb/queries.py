@@ -5,7 +5,7 @@ Earlier versions stored films without a title; they count as missing.
 
 from datetime import datetime
 
-from filmer.catalogue.number_queries import ALIKE
+from filmer.catalogue.number_queries import NUMBERS_ALIKE
 from filmer.store.postgres import Connection
 from filmer.tmdb.payloads import TmdbFilm
 
@@ -13,7 +13,7 @@ _FILM = "movie_id, title, release_date, overview, popularity, vote_average"
 _MAX_REFRESHED = 20
 # Whether a user keeps or rated the film of table {0}, under this or another of its numbers.
 _IS_MARKED = f"""EXISTS (
-    SELECT FROM (SELECT ARRAY({ALIKE.format("{0}.movie_id")}) AS numbers) a
+    SELECT FROM {NUMBERS_ALIKE.format("{0}.movie_id")}
     WHERE EXISTS (SELECT FROM favorite WHERE movie_id = ANY (a.numbers))
         OR EXISTS (SELECT FROM rating WHERE movie_id = ANY (a.numbers))
         OR EXISTS (SELECT FROM watchlist_film WHERE movie_id = ANY (a.numbers))
