@@ -59,7 +59,7 @@ PARTS: dict[str, Part] = {
     "memory": memory.rows,
     "workers": worker_scaling.rows,
 }
-MINUTES = {"small": 10, "default": 20, "full": 90}  # after which no further part is begun
+MINUTES = {"small": 15, "default": 40, "full": 120}  # after which no further part is begun
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from bench.sql_recording import Recording, recording, script, utc_now
 from filmer.store.connecting import USE_CURRENT_EDITION
 from filmer.store.embedded import find_postgres
 from filmer.store.engines import connect
+from filmer.store.postgres import SETTINGS
 
 CLIENTS = 16
 WORKERS = 2
@@ -168,7 +169,7 @@ def _pgbench(cart_users: CartUsers, file: Path) -> float:
     with connect(cart_users.settings) as conn:
         conn.execute(USE_CURRENT_EDITION)
         path = str(conn.execute("SHOW search_path").fetchall()[0][0]).replace(" ", "")
-    environment = os.environ | {"PGOPTIONS": f"-c search_path={path}"}  # as filmer's connections have it
+    environment = os.environ | {"PGOPTIONS": f"{SETTINGS} -c search_path={path}"}  # as filmer's connections have them
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     match = re.search(r"^tps = ([0-9.]+)", result.stdout, re.MULTILINE)
     if result.returncode or match is None:

@@ -64,10 +64,12 @@ def replaced(text: str, name: str, content: str) -> str:
 
 
 def _in_short(run: Run) -> str:
-    found = [(words, row) for start, words in IN_SHORT.items() for row in run.rows if row.what.startswith(start)]
+    found = {
+        words: row for row in reversed(run.rows) for start, words in IN_SHORT.items() if row.what.startswith(start)
+    }
     return table(
         ("what you do", "how fast", "beside it in the same minutes", "times"),
-        [[words, *cells(row)[1:4]] for words, row in found],
+        [[words, *cells(found[words])[1:4]] for words in IN_SHORT.values() if words in found],
     )
 
 

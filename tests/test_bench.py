@@ -1,5 +1,6 @@
 """``make bench``: its parts by name, a part that fails, verdicts on limits, and what goes into the documents."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -8,13 +9,18 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 from bench import __main__ as bench
-from bench import report
+from bench import checkouts, report
+from bench.cart_users import PASSWORD, CartUsers
 from bench.charts import draw
 from bench.machine import Machine
 from bench.promises import PROMISES
 from bench.results import Limit, Point, Row, Rows, compared
 from bench.results_table import Run
 from bench.trust import Result
+from tests.conftest import SECRET_KEY, MakeDatabase
+from tests.users import hash_password
+
+from filmer.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 IN_SHORT, TABLE = (f"<!-- {name}: begin -->\nold\n<!-- {name}: end -->\n" for name in ("in short", "bench"))
@@ -113,6 +119,7 @@ def test_the_tables_go_between_the_markers(tmp_path: Path, monkeypatch: pytest.M
     run = run_of(
         Row("a | film", "1 ms", "2 ms: it", 0.5, [Limit(1, 2, "ms")], spread="1 to 2 ms", part="reads"),
         Row("suggestions, uncached: median, p99", "2 ms, 9 ms", part="reads"),
+        Row("suggestions, uncached: median", "2 ms", "1 ms: the same SQL alone", 2, part="sql"),
     )
     page = tmp_path / "performance.md"
     (tmp_path / "images").mkdir()
@@ -149,3 +156,21 @@ def test_the_table_of_promises_names_those_without_a_result() -> None:
 def test_the_pages_have_their_markers(page: str, name: str) -> None:
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     assert report.replaced(text, name, "new") != text
+
+
+def test_the_checkout_that_pgbench_sends_is_the_one_there_is(
+    make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    users = CartUsers(
+        Settings(database_url=make_database(films=True), secret_key=SECRET_KEY), 2, hash_password(PASSWORD)
+    )
+    users.open()
+    users.fill()
+    script = tmp_path / "checkout.sql"
+    script.write_text(checkouts._HEAD + asyncio.run(checkouts.checkout_script(users)), encoding="utf-8")
+    users.fill()
+    before = users.effect()
+    monkeypatch.setattr(checkouts, "CLIENTS", 1)
+    monkeypatch.setattr(checkouts, "EACH", 2)
+    assert checkouts._pgbench(users, script) > 0
+    checkouts._require_all_bought(users, before, carts=2)

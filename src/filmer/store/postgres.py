@@ -36,7 +36,7 @@ STANDBY_SECONDS = 60  # lifetime of a connection of the readers, so that a stand
 # Neither parallel workers nor JIT: starting either takes longer (40 ms where all cores are busy) than our queries.
 # No merge joins: where PostgreSQL last saw carts of films with low ids, it takes reading all films up to the id for the
 # cheapest way to find that of a cart: half of a large catalogue, for each order.
-_SETTINGS = "-c max_parallel_workers_per_gather=0 -c jit=off -c enable_mergejoin=off -c timezone=UTC"
+SETTINGS = "-c max_parallel_workers_per_gather=0 -c jit=off -c enable_mergejoin=off -c timezone=UTC"
 
 
 class Database:
@@ -68,7 +68,7 @@ class Database:
             kwargs={
                 "autocommit": True,
                 "connect_timeout": CONNECT_SECONDS,
-                "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s {_SETTINGS}",
+                "options": f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s {SETTINGS}",
                 "application_name": "filmer",
             },
             min_size=min(2, size),
@@ -115,7 +115,7 @@ class Database:
     @asynccontextmanager
     async def patient(self) -> AsyncIterator[Connection]:
         """A connection of its own to the primary, for work that takes longer than requests do. Errors as above."""
-        options = f"-c statement_timeout={PATIENT_SECONDS}s -c lock_timeout={PATIENT_SECONDS}s {_SETTINGS}"
+        options = f"-c statement_timeout={PATIENT_SECONDS}s -c lock_timeout={PATIENT_SECONDS}s {SETTINGS}"
         connecting = CancellableConnection.connect(
             to_primary(self._url), autocommit=True, connect_timeout=CONNECT_SECONDS, options=options,
             application_name="filmer",
