@@ -30,7 +30,7 @@ _recording: contextvars.ContextVar["list[Statement] | None"] = contextvars.Conte
 
 
 class Statement(msgspec.Struct):
-    """One statement with numbered placeholders (``{0}``), and the values that went with it; and as psycopg got both."""
+    """A message with numbered placeholders (``{0}``), and the values that went with it; and as psycopg got both."""
 
     text: str
     values: list[Any]
@@ -62,12 +62,12 @@ def recording() -> Iterator[list[Statement]]:
         _recording.reset(token)
 
 
-def _noting(original: Any, noted: Callable[..., list[Statement]]) -> Any:
+def _noting(original: Any, noted: Callable[..., Statement | None]) -> Any:
     async def call(self: Any, *arguments: Any, **options: Any) -> Any:
         response = await original(self, *arguments, **options)
         statements = _recording.get()
-        if statements is not None:
-            statements += noted(self, *arguments)
+        if statements is not None and (statement := noted(self, *arguments)) is not None:
+            statements.append(statement)
         return response
 
     return call
@@ -79,42 +79,39 @@ def _noting_commit(original: Any) -> Any:
         await original(self)
         statements = _recording.get()
         if statements is not None and is_sent:
-            statements += _plain("COMMIT")
+            statements.append(_plain("COMMIT"))
 
     return commit
 
 
-def _statement(_: Any, query: Any, params: Any = None) -> list[Statement]:
+def _statement(_: Any, query: Any, params: Any = None) -> Statement | None:
     if query == USE_CURRENT_EDITION:  # by a new connection, or after an import
-        return []
+        return None
     text = query.decode() if isinstance(query, bytes) else str(query)
-    if params is not None:
-        return [Statement(*_numbered(text, params), text.encode(), params)]
-    return [statement for part in text.split(";") if part.strip() for statement in _plain(part)]
+    return (
+        Statement(*_numbered(text, params), text.encode(), params) if text.strip() else None
+    )  # an empty statement is the pool's check of the connection
 
 
-def _begin(transaction: psycopg.AsyncTransaction) -> list[Statement]:
+def _begin(transaction: psycopg.AsyncTransaction) -> Statement:
     return _plain(f'SAVEPOINT "{transaction.savepoint_name}"' if transaction.savepoint_name else "BEGIN")
 
 
-def _end(transaction: psycopg.AsyncTransaction, error: object, *_: object) -> list[Statement]:
+def _end(transaction: psycopg.AsyncTransaction, error: object, *_: object) -> Statement:
     if error is not None:
         raise SystemExit("bench: a checkout that rolls back is nothing to compare with")
     return _plain(f'RELEASE "{transaction.savepoint_name}"' if transaction.savepoint_name else "COMMIT")
 
 
-def _plain(text: str) -> list[Statement]:
-    """A statement without parameters, whose numbers may be the account's."""
-    values = [int(number) for number in _NUMBER.findall(text)]
-    numbered = _NUMBER.sub("%s", text.replace("%", "%%"))
-    return [Statement(*_numbered(numbered, values), text.encode())]
+def _plain(text: str) -> Statement:
+    return Statement(text, [], text.encode())
 
 
-def _unknown(*_: object) -> list[Statement]:
+def _unknown(*_: object) -> Statement:
     raise SystemExit("bench: checkout talks to the database in a way bench/sql_recording.py does not know; teach it")
 
 
-_PATCHES: list[tuple[Any, str, Callable[..., list[Statement]]]] = [
+_PATCHES: list[tuple[Any, str, Callable[..., Statement | None]]] = [
     (psycopg.AsyncCursor, "execute", _statement),
     (psycopg.AsyncCursor, "executemany", _unknown),
     (psycopg.AsyncTransaction, "__aenter__", _begin),
@@ -122,8 +119,10 @@ _PATCHES: list[tuple[Any, str, Callable[..., list[Statement]]]] = [
 ]  # which of them go out together in a pipeline is filmer's own affair: pgbench sends one after another
 
 
-def _numbered(text: str, params: Sequence[Any] | Mapping[str, Any]) -> tuple[str, list[Any]]:
+def _numbered(text: str, params: Sequence[Any] | Mapping[str, Any] | None) -> tuple[str, list[Any]]:
     """The statement with ``{0}``, ``{1}`` … for its placeholders, and their values in that order."""
+    if params is None:
+        return text.replace("{", "{{").replace("}", "}}"), []
     values: list[Any] = []
 
     def number(placeholder: re.Match[str]) -> str:
@@ -140,15 +139,25 @@ def script(first: Recording, second: Recording) -> str:
 
     Refuses when they are not the same statements, or when a value differs and nobody knows what it stands for.
     """
-    for one, other in zip_longest(first.statements, second.statements):
-        if one is None or other is None or one.text != other.text:
-            raise SystemExit(f"bench: two checkouts sent different statements, there is no one script: {one}, {other}")
     lines = []
-    for statement, other_statement in zip(first.statements, second.statements, strict=True):
+    for statement, other_statement in zip_longest(_split(first.statements), _split(second.statements)):
+        if statement is None or other_statement is None or statement.text != other_statement.text:
+            raise SystemExit(f"bench: two checkouts sent different statements: {statement}, {other_statement}")
         terms = [_term(first, second, *pair) for pair in zip(statement.values, other_statement.values, strict=True)]
         text = " ".join(statement.text.format(*terms).split())
         lines.append(f"{text};")
     return "\n".join(lines) + "\n"
+
+
+def _split(messages: Sequence[Statement]) -> Iterator[Statement]:
+    """The single statements: a message without parameters may be several, whose numbers may be the account's."""
+    for message in messages:
+        if message.parameters is not None:
+            yield message
+            continue
+        for text in filter(str.strip, message.query.decode().split(";")):
+            values = [int(number) for number in _NUMBER.findall(text)]
+            yield Statement(*_numbered(_NUMBER.sub("%s", text.replace("%", "%%")), values))
 
 
 def _term(first: Recording, second: Recording, value: Any, other_value: Any) -> str:  # noqa: PLR0911 - one a type
