@@ -8,6 +8,8 @@ from tests.catalogue.conftest import Catalogue
 from tests.catalogue.list_pages import Page, look, parameters
 from tests.responses import ids_of
 
+from filmer.storefront.catalogue import BEST_KNOWN, ROW
+
 
 def test_all_films_are_there_page_by_page(catalogue: Catalogue) -> None:
     address, films = "/films", list[str]()
@@ -19,6 +21,16 @@ def test_all_films_are_there_page_by_page(catalogue: Catalogue) -> None:
     assert "6,500 films" in page.text
     assert parameters(address) == {"page": ["4"]}
     assert parameters(page.links["Previous"]) == {"page": ["2"]}
+
+
+def test_home_shows_the_newest_and_the_best_of_the_films_that_people_know(catalogue: Catalogue) -> None:
+    known = sorted(catalogue.oracle.films, key=lambda film: -(film.votes or 0))[:BEST_KNOWN]
+    by_id = {film.id: film for film in known}
+    films = [by_id[film_id] for film_id in look(catalogue.client, "/").films[-2 * ROW :]]
+    newest = sorted((film.year for film in known if film.year is not None), reverse=True)[:ROW]
+    best = sorted((film.rating for film in known if film.rating is not None), reverse=True)[:ROW]
+    assert [film.year for film in films[:ROW]] == newest
+    assert [film.rating for film in films[ROW:]] == best
 
 
 @pytest.mark.parametrize("sort", ["title", "year", "rating"])

@@ -68,11 +68,8 @@ async def _order(conn: Connection, account_id: int, film_id: str, number: int) -
 
 
 async def _read_of_films(conn: Connection) -> int:
-    statement = """
-        SELECT pg_stat_force_next_flush(), (
-            SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables WHERE relname = 'film'
-        )
-    """
     await conn.execute("SELECT pg_stat_force_next_flush()")
+    statement = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables WHERE relname = 'film'"
     row = await (await conn.execute(statement)).fetchone()
-    return int(row[1]) if row else 0
+    assert row is not None
+    return int(row[0])

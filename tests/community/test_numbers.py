@@ -7,14 +7,17 @@ from typing import Any
 
 import psycopg
 import pytest
+from bench.sql_recording import recording
 from tests.community.conftest import RATINGS, SHAWSHANK, UNKNOWN, ApiUser, Community, MakeCommunity
 from tests.community.responses import FAVORITE_FILM, community_error_of, failing, own_language
 from tests.conftest import MakeDatabase, ServeHere, import_films
-from tests.connections import fetch
+from tests.connections import fetch, in_database
 from tests.sandbox import Sandbox
 from tests.server_processes import eventually
 
 from filmer.catalogue.schemas import FIRST_OWN
+from filmer.community.queries import select_entries
+from filmer.store.postgres import Connection
 
 HOME, WOLF = "tt0000012", "tt0000002"  # of films.csv, without TMDB ids
 SHELVES = ("favorites", "watchlist", "seen")
@@ -206,3 +209,15 @@ def test_a_hidden_film_can_not_be_kept_and_is_still_named(keyless: Community) ->
     assert kept(user, "favorites") == [(number, "Home")]
     other = keyless.user()
     community_error_of(other.client.post(other.favorites, json={"movie_id": number}), 404, "MOVIE_NOT_FOUND")
+
+
+def test_a_films_numbers_are_found_once_for_each_film_of_a_list(make_database: MakeDatabase) -> None:
+    """PostgreSQL would do it wherever they are used, which took most of the time of a list."""
+
+    async def plan(conn: Connection) -> str:
+        with recording() as sent:
+            await select_entries(conn, "favorite", 1, sort="created_at", order="desc")
+        cursor = await conn.execute(b"EXPLAIN " + sent[0].query, sent[0].parameters)
+        return "\n".join(row[0] for row in await cursor.fetchall())
+
+    assert in_database(make_database(), plan).count("Recursive Union") == 1

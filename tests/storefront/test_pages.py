@@ -7,6 +7,7 @@ from contextlib import closing
 from decimal import Decimal
 from html import escape
 from inspect import signature
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -16,6 +17,7 @@ from tests.proxy import proxied_database
 from tests.server_in_thread import ServerInThread
 from tests.users import open_account, signed_in
 
+from filmer.catalogue.schemas import MovieItem
 from filmer.errors import FieldError, FilmerError, InvalidRequest, NotFound
 from filmer.office.identity import ShopIdentity
 from filmer.settings import Settings
@@ -231,6 +233,17 @@ def test_a_page_that_is_asked_wrongly_says_the_first_offence_in_a_sentence(more:
     assert first.endswith("<p>Something in this address or form is not right: page must be at least 1.")
     assert html.count("must be at least 1") == 1
     assert html.count("must be at most 100") == len(more)
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_a_card_has_what_other_places_show_of_a_film(*, eager: bool) -> None:
+    """It writes out the macros for posters, ratings and prices, whose calls are slow."""
+    environment = Templates(Assets(SHOP), shop=SHOP, public_url=None, default_price=Decimal("4.99"))._environment
+    macros: Any = environment.get_template("macros.html").module
+    film = MovieItem("tt1", "A Film", 1999, "", 8.7, 10, [], [])
+    card = macros.film_card(film, Decimal("4.99"), eager)
+    for part in (macros.poster("tt1", eager), macros.stars(8.7), macros.price_of(Decimal("4.99"))):
+        assert part in card
 
 
 @pytest.fixture(scope="module")

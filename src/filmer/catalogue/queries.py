@@ -182,7 +182,8 @@ async def select_sizes(conn: Connection) -> tuple[int, list[GenreSize]]:
     statement = "SELECT g.id, g.name, s.size FROM listing_size s LEFT JOIN genre g ON s.list = 'genre:' || g.id"
     rows = await _fetch(conn, f"{statement} WHERE s.list = %s OR g.id IS NOT NULL", [ALL])
     genres = [GenreSize(id=row[0], name=row[1], movie_count=row[2]) for row in rows if row[0] is not None]
-    return sum(row[2] for row in rows if row[0] is None), sorted(genres, key=lambda genre: by_name(genre.name))
+    total = next((row[2] for row in rows if row[0] is None), 0)
+    return total, sorted(genres, key=lambda genre: by_name(genre.name))
 
 
 async def select_size(conn: Connection, list_name: str) -> int:

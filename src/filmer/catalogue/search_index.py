@@ -38,6 +38,15 @@ class Entry(NamedTuple):
     spellings: list[str]
 
 
+class Scored(NamedTuple):
+    """A film that fits a query. ``score``: the query's. ``fame``, ``year``: as of ``Entry``."""
+
+    score: float
+    no: int
+    fame: float
+    year: int
+
+
 class Near(NamedTuple):
     """A film or person whose title or name is near to what was typed. ``likeness``: the score without fame."""
 
@@ -164,11 +173,11 @@ class SearchIndex:
         """Whether somebody with this name, written in one, directed a film."""
         return bool(self.searcher.doc_freq("credit", f"d{letters}"))
 
-    def scored(self, query: Any, size: int) -> list[tuple[float, int, float, int]]:
-        """The films that fit best: score, number, fame, year."""
+    def scored(self, query: Any, size: int) -> list[Scored]:
+        """The films that fit best."""
         hits = self.searcher.search(query, size, count=False).hits
         facts = map(self._rows[FILMS].facts, self._places_of(hits))
-        return [(score, *fact) for (score, _), fact in zip(hits, facts, strict=True)]
+        return [Scored(score, *fact) for (score, _), fact in zip(hits, facts, strict=True)]
 
     def described(self, query: Any, size: int) -> list[tuple[Entry, list[str]]]:
         """The best known films that fit, each with the names of its stars and directors."""

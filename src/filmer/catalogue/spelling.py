@@ -125,8 +125,8 @@ def _described(index: SearchIndex, required: Sequence[Any], words: Sequence[str]
             query += [(_SHOULD, _Query.const_score_query(index.term("title", word), 1.0))]
             query += [(_SHOULD, _Query.const_score_query(index.term("overview", *words_of(word)), 0.8))]
     found = index.scored(_Query.boolean_query(query), MAX_FOUND)
-    found.sort(key=lambda hit: -(hit[0] + ranking.FAME * hit[2]))
-    return [no for _, no, _, _ in found]
+    found.sort(key=lambda film: -(film.score + ranking.FAME * film.fame))
+    return [film.no for film in found]
 
 
 def _anywhere(index: SearchIndex, word: str) -> Any:
