@@ -19,6 +19,8 @@ from tests.conftest import MakeDatabase, ServeHere, import_films
 from tests.importing.csv_files import write
 from tests.importing.datasets import ImdbFiles, import_imdb
 
+from filmer.catalogue.folding import fold
+
 pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 DRAWN = int(os.environ.get("FILMER_TRUST_FIRST_CHARACTERS", "0"))
 EMOJI = "😀🎬🍿❤🇫👍🧑🏳🫠⭐★☃©™"
@@ -76,7 +78,8 @@ def shop(make_database: MakeDatabase, serve_here: ServeHere, tmp_path_factory: p
     for number, first in enumerate(FIRST, start=1):
         data.film(number, title_of(first))
     assert not import_imdb(url, data.write(folder)).bad
-    rows = [{"title": title_of(first), "year": str(at)} for at, first in enumerate(FIRST, start=1000)]
+    # Of a year of its own, as far as there are years: "A" and "a" of one year would be one film.
+    rows = [{"title": title_of(first), "year": str(1000 + at % 8999)} for at, first in enumerate(FIRST)]
     rows += [
         {
             "id": word if may_be_an_id(word) else "",
@@ -107,9 +110,14 @@ def films_starting_with(shop: httpx.Client, first: str, **more: str | int) -> li
 
 def test_every_film_is_under_its_first_character(shop: httpx.Client) -> None:
     letters = [first for first in FIRST if len(unicodedata.normalize("NFC", first)) == 1]
+    accents = [first for first in letters if not fold(first)]  # they are ignored, so the next character counts
+    under_b = {str(film["title"]) for film in films_starting_with(shop, "b")} if accents else set()
+    missing = []
     for first in letters:
-        named = {str(film["title"]) for film in films_starting_with(shop, first)}
-        assert title_of(first) in named, first
+        named = under_b if first in accents else {str(film["title"]) for film in films_starting_with(shop, first)}
+        if title_of(first) not in named:
+            missing.append(first)
+    assert missing == []
     assert len(letters) > 300
 
 
