@@ -13,7 +13,7 @@ import msgspec
 from filmer.audit.log import Actor, record
 from filmer.catalogue import bulk_price_queries as queries
 from filmer.catalogue.bulk_price_queries import Counts, PriceLine, StoredChange
-from filmer.catalogue.filters import Filters
+from filmer.catalogue.filters import Filters, Known
 from filmer.catalogue.price_queries import change_edition
 from filmer.catalogue.search_queries import film_conditions
 from filmer.errors import InvalidOperation
@@ -74,7 +74,7 @@ class BulkPrices:
         self._default = round(default_price, 2)
 
     def _values(self, choice: Choice, change: Change, digits: int) -> tuple[str, dict[str, Any]]:
-        conditions, values = film_conditions(choice.filters, {})
+        conditions, values = film_conditions(choice.filters, Known())
         if choice.films:
             conditions, values = "f.id = ANY(%(films)s::text[])", {"films": list(choice.films)}
         else:

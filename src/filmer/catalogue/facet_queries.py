@@ -3,7 +3,7 @@
 import msgspec
 
 from filmer.catalogue.facets import RATINGS, RUNTIMES, Facets
-from filmer.catalogue.filters import Filters, RareTerms
+from filmer.catalogue.filters import Filters, Known
 from filmer.catalogue.search_queries import film_conditions
 from filmer.store.postgres import Connection
 
@@ -28,16 +28,14 @@ def without_facets(filters: Filters) -> Filters:
     return msgspec.structs.replace(filters, **{name: None for own in _OWN.values() for name in own})
 
 
-async def select_facets(
-    conn: Connection, filters: Filters, rare_terms: RareTerms, sampled_percent: float | None
-) -> Facets:
+async def select_facets(conn: Connection, filters: Filters, known: Known, sampled_percent: float | None) -> Facets:
     """Count all facets at once, as each film that matches is then read once."""
-    condition, parameters = film_conditions(without_facets(filters), rare_terms)
+    condition, parameters = film_conditions(without_facets(filters), known)
     parameters |= {"ratings": list(RATINGS), "runtimes": list(RUNTIMES), "percent": sampled_percent}
     tests = {}
     for facet, names in _OWN.items():
         own = Filters(**{name: getattr(filters, name) for name in names})
-        tests[facet], more = film_conditions(own, {}, indexed=False)
+        tests[facet], more = film_conditions(own, Known(), indexed=False)
         parameters |= more
     # Each time the same blocks of the table are read, so that a page stays as it is until the catalogue changes.
     sample = "" if sampled_percent is None else "TABLESAMPLE SYSTEM (%(percent)s) REPEATABLE (1)"

@@ -7,10 +7,16 @@ from filmer.catalogue.words import QueryWord, query_keys, query_words
 
 TALLIED = ("year_from", "year_to", "genre_id")  # the importer counts films by these
 SCALARS = (*TALLIED, "initial", "types", "min_rating", "min_votes", "min_runtime", "max_runtime")
-RareTerms = dict[str, list[int]]  # by text: the few places where a short term occurs
-
-
 PARTS = ("literal", "title", "director", "star")  # filters that are parts of a text
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a search beforehand, from what the importer counted."""
+
+    total: int | None = None  # of all matches
+    rare_terms: dict[str, list[int]] = {}  # by text: the few places where a short term occurs
+    common_starts: tuple[QueryWord, ...] = ()  # so many films have words like these that few are not worth collecting
+    is_common: bool = False  # each of the words is in many films, so perhaps are all of them
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):

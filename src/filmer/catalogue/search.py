@@ -13,17 +13,19 @@ here once they were counted, for as long as the edition lives.
 import asyncio
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from filmer.catalogue import facet_queries, facets, listing
 from filmer.catalogue import search_queries as queries
-from filmer.catalogue.filters import PARTS, Filters, RareTerms, with_query
+from filmer.catalogue.filters import PARTS, Filters, Known, with_query
 from filmer.catalogue.index_follower import IndexFollower
 from filmer.catalogue.index_queries import select_films_by_no
 from filmer.catalogue.queries import select_size
 from filmer.catalogue.schemas import MovieItem, StarItem
+from filmer.catalogue.words import QueryWord
 from filmer.store.postgres import Connection
 
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ DENSE = 2000  # with as many matches, their number is remembered, and testing fi
 # because matches can stand close together.
 TEST_COST, STAR_TEST_COST, STAR_MATCH_COST, READ_COST = 1.5, 5.0, 4.0, 0.1
 MAX_STAR_FILMS = 17_000  # up to here the films of the stars are looked up before the walk, instead of testing each film
+START_TEST_COST = (
+    4.0  # of testing whether a film has a word that starts so: so many films with such a word are collected
+)
+MANY = 20_000  # with as many films for each of several words, all matches are counted before they are ranked
 SHORT = 3  # characters: the importer counts terms up to this length, for which indexes are of little use
 MAX_TOTALS = 20_000
 
@@ -111,7 +117,11 @@ class Search:
         """The number of films that match, and those from position ``first`` (from 0) on, at most ``size``."""
         if _matches_nothing(filters):
             return 0, []
-        known_total, rare_terms = await self._look_up(conn, filters)
+        known = await self._look_up(conn, filters)
+        known_total = known.total
+        if known_total is None and known.is_common:
+            known_total = await queries.count_matches(conn, filters, known)
+            self._totals.put(conn.edition, filters, known_total)
         if known_total is not None and first >= known_total:
             return known_total, []
         if known_total is not None and sort != "relevance":
@@ -123,7 +133,7 @@ class Search:
             items = await queries.select_titled(conn, filters, first, size)
             if len(items) == size or first + len(items) == known_total:
                 return known_total, items
-        total, items = await queries.select_matches(conn, filters, rare_terms, sort, first, size)
+        total, items = await queries.select_matches(conn, filters, known, sort, first, size)
         self._totals.put(conn.edition, filters, total)
         return total, items
 
@@ -132,12 +142,13 @@ class Search:
     ) -> tuple[int, list[StarItem]]:
         """The number of stars whose name contains ``name``, and those from position ``first`` on."""
         filters = Filters(star=name)
-        known_total, rare_terms = await self._look_up(conn, filters, alone="star")
+        known = await self._look_up(conn, filters, alone="star")
+        known_total = known.total
         if known_total is not None and first >= known_total:
             return known_total, []
         if known_total is not None and await _is_walk_shorter(conn, filters, listing.STARS, known_total, first + size):
             return known_total, await queries.select_stars_in_order(conn, name, sort, first, size)
-        total, items = await queries.select_star_matches(conn, name, rare_terms, sort, first, size)
+        total, items = await queries.select_star_matches(conn, name, known, sort, first, size)
         self._totals.put(conn.edition, (name, "stars"), total)
         return total, items
 
@@ -146,33 +157,37 @@ class Search:
         if _matches_nothing(filters):
             return facets.Facets()
         others = facet_queries.without_facets(filters)
-        total, rare_terms = await self._look_up(conn, others)
+        known = await self._look_up(conn, others)
+        total = known.total
         if total is None and not others.texts:
             total = await select_size(conn, listing.ALL)
         percent = None if total is None else facets.sampled_percent(total)
-        return await facet_queries.select_facets(conn, filters, rare_terms, percent)
+        return await facet_queries.select_facets(conn, filters, known, percent)
 
-    async def _look_up(
-        self, conn: Connection, filters: Filters, *, alone: str | None = None
-    ) -> tuple[int | None, RareTerms]:
-        """The total, if it is known beforehand, and the matches of rare short terms.
-
-        ``alone``: the name of the only text, whose matches are the total.
-        """
+    async def _look_up(self, conn: Connection, filters: Filters, *, alone: str | None = None) -> Known:
+        """``alone``: the name of the only text, whose matches are the total."""
         known_total = self._totals.get(conn.edition, (filters.star, "stars") if alone else filters)
-        if known_total is not None:
-            return known_total, {}
+        starts = _short_starts(filters)
+        if known_total is not None and not starts:
+            return Known(total=known_total)
         if not filters.texts:
-            return await queries.select_tally(conn, filters) if filters.is_tallied else None, {}
+            return Known(total=await queries.select_tally(conn, filters) if filters.is_tallied else None)
         terms = _terms(filters)
-        counted = await queries.select_terms(conn, list(terms.values())) if terms else {}
+        words = [("word", text) for word in filters.words for text, _ in word] if starts else []
+        counted = await queries.select_terms(conn, [*terms.values(), *words]) if terms or words else {}
         for key in terms.values():
             if key not in counted and key[0] in {"title", "director", "name"} and len(key[1]) < SHORT:
-                return 0, {}  # the importer lists every pair of letters that occurs
+                return Known(total=0)  # the importer lists every pair of letters that occurs
         if alone is None and len(filters.texts) == 1 and not filters.has_scalars:
             alone = "cast" if filters.star else filters.texts[0]
         term = counted.get(terms[alone]) if alone in terms else None
-        return term and term[0], {name: nos for name, key in terms.items() if (nos := counted.get(key, (0, None))[1])}
+        totals = {text: total for (field, text), (total, _) in counted.items() if field == "word"}
+        return Known(
+            total=known_total if known_total is not None else term and term[0],
+            rare_terms={name: nos for name, key in terms.items() if (nos := counted.get(key, (0, None))[1])},
+            common_starts=_common_starts(filters, starts, totals),
+            is_common=bool(starts) and all(_films_with(word, totals) >= MANY for word in filters.words),
+        )
 
 
 async def _is_walk_shorter(conn: Connection, filters: Filters, list_name: str, known_total: int, last: int) -> bool:
@@ -191,6 +206,30 @@ async def _is_walk_shorter(conn: Connection, filters: Filters, list_name: str, k
 
 def _has_few_stars(filters: Filters, known_total: int) -> bool:
     return filters.texts == ["star"] and not filters.has_scalars and known_total <= MAX_STAR_FILMS
+
+
+def _short_starts(filters: Filters) -> tuple[QueryWord, ...]:
+    """Of several words, those that may be the beginning of very many: the last one, of up to three letters."""
+    if len(filters.words) == 1:
+        return ()
+    return tuple(word for word in filters.words if any(start and len(text) <= SHORT for text, start in word))
+
+
+def _common_starts(filters: Filters, starts: Sequence[QueryWord], totals: Mapping[str, int]) -> tuple[QueryWord, ...]:
+    """Those of ``starts`` for which it is quicker to test what the other words find.
+
+    The index of words collects all films of a beginning first, however few films have the other words.
+    """
+    others = [_films_with(word, totals) for word in filters.words if word not in starts]
+    if not starts or not others:
+        return ()
+    is_quicker = min(others) * START_TEST_COST < max(_films_with(word, totals) for word in starts)
+    return tuple(starts) if is_quicker else ()
+
+
+def _films_with(word: QueryWord, totals: Mapping[str, int]) -> int:
+    """How many films have the word, or one that starts with it, about: the importer counts common ones."""
+    return sum(totals.get(text, 0) for text, _ in word) or DENSE
 
 
 def _terms(filters: Filters) -> dict[str, tuple[str, str]]:

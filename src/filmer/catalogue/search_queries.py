@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from filmer.catalogue import listing
+from filmer.catalogue.filters import Known
 from filmer.catalogue.folding import A_TO_Z
 from filmer.catalogue.queries import MOVIE_ITEM, STAR_ITEM, movie_item, star_item
 from filmer.catalogue.words import ORIGINAL_MARK
 from filmer.store.postgres import escape_like
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from psycopg.rows import TupleRow
 
-    from filmer.catalogue.filters import Filters, RareTerms
+    from filmer.catalogue.filters import Filters
     from filmer.catalogue.schemas import MovieItem, StarItem
     from filmer.catalogue.words import QueryWord
     from filmer.store.postgres import Connection
@@ -58,14 +61,21 @@ async def select_tally(conn: Connection, filters: Filters) -> int:
 
 
 async def select_matches(
-    conn: Connection, filters: Filters, rare_terms: RareTerms, sort: str, first: int, size: int
+    conn: Connection, filters: Filters, known: Known, sort: str, first: int, size: int
 ) -> tuple[int, list[MovieItem]]:
     """All matches, counted, and one page of them."""
-    conditions, parameters = _conditions(filters, rare_terms, indexed=True)
+    conditions, parameters = _conditions(filters, known, indexed=True)
     order = _relevance(filters, parameters) if sort == "relevance" else f"f.{MOVIE_RANK[sort]}"
     hits = f"SELECT f.no, {order} AS place FROM film f WHERE {conditions}"
     total, rows = await _page_of(conn, "film", hits, MOVIE_ITEM, parameters | {"first": first, "size": size})
     return total, [movie_item(row) for row in rows]
+
+
+async def count_matches(conn: Connection, filters: Filters, known: Known) -> int:
+    conditions, parameters = _conditions(filters, known, indexed=True)
+    statement = f"SELECT count(*) FROM film f WHERE {conditions}"
+    row = await (await conn.execute(statement.encode(), parameters, prepare=False)).fetchone()
+    return int(row[0]) if row else 0
 
 
 async def _page_of(
@@ -127,7 +137,7 @@ async def select_in_order(
 
     ``few_stars``: the stars asked for have so few films that all of those are looked up beforehand.
     """
-    conditions, parameters = _conditions(filters, {}, indexed=False, few_stars=few_stars)
+    conditions, parameters = _conditions(filters, Known(), indexed=False, few_stars=few_stars)
     rank = MOVIE_RANK[sort]
     conditions += _start(filters, sort)
     statement = f"""
@@ -150,16 +160,16 @@ def _start(filters: Filters, sort: str) -> str:
 
 
 async def select_star_matches(
-    conn: Connection, name: str, rare_terms: RareTerms, sort: str, first: int, size: int
+    conn: Connection, name: str, known: Known, sort: str, first: int, size: int
 ) -> tuple[int, list[StarItem]]:
-    condition, parameters = _contains("f", "name", "star", name, rare_terms, indexed=True)
+    condition, parameters = _contains("f", "name", "star", name, known, indexed=True)
     hits = f"SELECT f.no, f.{STAR_RANK[sort]} AS place FROM star f WHERE {condition}"
     total, rows = await _page_of(conn, "star", hits, STAR_ITEM, parameters | {"first": first, "size": size})
     return total, [star_item(row) for row in rows]
 
 
 async def select_stars_in_order(conn: Connection, name: str, sort: str, first: int, size: int) -> list[StarItem]:
-    condition, parameters = _contains("f", "name", "star", name, {}, indexed=False)
+    condition, parameters = _contains("f", "name", "star", name, Known(), indexed=False)
     statement = f"""
         SELECT {STAR_ITEM} FROM star f WHERE {condition}
         ORDER BY f.{STAR_RANK[sort]} LIMIT %(size)s OFFSET %(first)s
@@ -170,7 +180,7 @@ async def select_stars_in_order(conn: Connection, name: str, sort: str, first: i
 
 
 def _conditions(
-    filters: Filters, rare_terms: RareTerms, *, indexed: bool, few_stars: bool = False
+    filters: Filters, known: Known, *, indexed: bool, few_stars: bool = False
 ) -> tuple[str, dict[str, Any]]:
     """What a film must fulfil, as SQL and its parameters.
 
@@ -183,15 +193,17 @@ def _conditions(
         tests.append(test)
         parameters.update(more)
 
-    if filters.words:
-        column = "f.words" if indexed else "strip(f.words)"
-        add(f"{column} @@ %(words)s::tsquery", words=_tsquery(filters.words))
+    tested = known.common_starts if indexed else filters.words
+    if looked_up := [word for word in filters.words if word not in tested]:
+        add("f.words @@ %(words)s::tsquery", words=_tsquery(looked_up))
+    if tested:
+        add("strip(f.words) @@ %(tested_words)s::tsquery", tested_words=_tsquery(tested))
     for name, column in (("literal", "title"), ("title", "title"), ("director", "director")):
         if text := getattr(filters, name):
-            test, more = _contains("f", column, name, text, rare_terms, indexed=indexed)
+            test, more = _contains("f", column, name, text, known, indexed=indexed)
             add(test, **more)
     if filters.star:
-        test, more = _contains("s", "name", "star", filters.star, rare_terms, indexed=indexed or few_stars)
+        test, more = _contains("s", "name", "star", filters.star, known, indexed=indexed or few_stars)
         if indexed or few_stars:
             films_of_stars = f"f.no IN (SELECT unnest(s.film_nos) FROM star s WHERE {test})"
             add(
@@ -203,9 +215,9 @@ def _conditions(
     return " AND ".join([*tests, *more_tests]) or "true", parameters | more
 
 
-def film_conditions(filters: Filters, rare_terms: RareTerms, *, indexed: bool = True) -> tuple[str, dict[str, Any]]:
+def film_conditions(filters: Filters, known: Known, *, indexed: bool = True) -> tuple[str, dict[str, Any]]:
     """What a film ``f`` must fulfil, as SQL and its parameters, for statements of other modules."""
-    return _conditions(filters, rare_terms, indexed=indexed)
+    return _conditions(filters, known, indexed=indexed)
 
 
 def _scalars(filters: Filters, *, indexed: bool) -> tuple[list[str], dict[str, Any]]:
@@ -246,16 +258,16 @@ def _initial(initial: str | None, *, indexed: bool) -> str:
 
 
 def _contains(
-    table: str, column: str, name: str, text: str, rare_terms: RareTerms, *, indexed: bool
+    table: str, column: str, name: str, text: str, known: Known, *, indexed: bool
 ) -> tuple[str, dict[str, Any]]:
     """A literal substring test of ``<column>_folded``. Short terms that are rare come with their places."""
-    if name in rare_terms:
-        return f"{table}.no = ANY (%({name}_nos)s::integer[])", {f"{name}_nos": rare_terms[name]}
+    if name in known.rare_terms:
+        return f"{table}.no = ANY (%({name}_nos)s::integer[])", {f"{name}_nos": known.rare_terms[name]}
     folded = f"{table}.{column}_folded" if indexed else f"({table}.{column}_folded || '')"
     return f"{folded} LIKE %({name}_like)s", {f"{name}_like": f"%{escape_like(text)}%"}
 
 
-def _tsquery(words: tuple[QueryWord, ...]) -> str:
+def _tsquery(words: Sequence[QueryWord]) -> str:
     """Each of the words in one of its alternatives, which are letters and digits: nothing needs escaping."""
     return " & ".join(
         "(" + " | ".join(f"'{text}'{':*' if unfinished else ''}" for text, unfinished in word) + ")" for word in words
