@@ -25,11 +25,9 @@ from filmer.community.shelves import Shelves
 from filmer.currencies import currency_code
 from filmer.errors import FilmerError
 from filmer.http.uploads import Uploads
-from filmer.mail.delivery import Delivery
 from filmer.mail.letters import Letters
 from filmer.mail.links import Links
 from filmer.mail.outbox import Outbox
-from filmer.mail.smtp import Smtp
 from filmer.office import takings
 from filmer.office.customers import Customers
 from filmer.office.identity import ShopIdentity
@@ -75,6 +73,7 @@ from filmer.tmdb.rate_limit import RateLimit
 from filmer.tmdb.sandbox.child import KEY as SANDBOX_KEY
 
 if TYPE_CHECKING:
+    from filmer.mail.delivery import Delivery
     from filmer.shop.stripe_payments import StripePayments
 
 
@@ -222,10 +221,13 @@ class Components:
     def _mail(self, settings: Settings) -> None:
         sender = parse_mail_from(settings.mail_from) if settings.mail_from else ("", "")
         self.letters = Letters(self.links, self.shop, public_url=self.public_url, sender=sender)
-        self.delivery = None
-        if settings.smtp_url:
-            smtp = Smtp(parse_smtp_url(settings.smtp_url), sender[1])
-            self.delivery = Delivery(self.database, smtp, self.letters, self.clock)
+        self.delivery = self._delivery(settings.smtp_url, sender[1]) if settings.smtp_url else None
+
+    def _delivery(self, smtp_url: str, sender: str) -> "Delivery":
+        from filmer.mail.delivery import Delivery  # takes 15 ms, so only where mail is sent
+        from filmer.mail.smtp import Smtp
+
+        return Delivery(self.database, Smtp(parse_smtp_url(smtp_url), sender), self.letters, self.clock)
 
     async def open(self) -> None:
         await self.database.open()

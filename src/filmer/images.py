@@ -1,9 +1,10 @@
 """Uploaded pictures: what is kept of one is written anew, so that nothing is kept of it but what it shows."""
 
 import io
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+if TYPE_CHECKING:
+    from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "WEBP")  # that are read
 MAX_PIXELS = 25_000_000  # of the picture as it comes: some 100 MB while it is decoded
@@ -19,6 +20,8 @@ def reencode(data: bytes, *, max_width: int, max_height: int, output: Literal["W
     gone; a photo stands upright. Takes up to a second or two: call it in a thread. Raises ValueError with a sentence
     for whoever uploaded it.
     """
+    from PIL import Image, UnidentifiedImageError  # 20 ms and 1 MiB, which no worker needs before a picture comes
+
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as opened:  # reads the header only
             picture = _scaled(opened, max_width, max_height) if opened.width * opened.height <= MAX_PIXELS else None
@@ -36,8 +39,10 @@ def reencode(data: bytes, *, max_width: int, max_height: int, output: Literal["W
     return written.getvalue()
 
 
-def _scaled(opened: Image.Image, max_width: int, max_height: int) -> Image.Image:
+def _scaled(opened: "Image.Image", max_width: int, max_height: int) -> "Image.Image":
     """Small enough, upright, and in one of the two modes that both outputs know."""
+    from PIL import ImageOps
+
     orientation = opened.getexif().get(_ORIENTATION, 1)
     is_turned = isinstance(orientation, int) and orientation >= _FIRST_TURNED
     bounds = (max_height, max_width) if is_turned else (max_width, max_height)

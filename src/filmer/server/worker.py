@@ -24,8 +24,9 @@ QUEUE_SECONDS = 0.2  # for the clients in the queue to be accepted
 DRAIN, DRAIN_LAST = signal.SIGUSR1, signal.SIGUSR2  # to a worker that ends: with a successor, or without one
 
 # The framework, httpx and structlog import these where they are installed, for handlers and terminals that we do not
-# have: 6 MiB and 60 ms of each worker. A module that is None is one that is not installed.
-_UNUSED = ("attr", "attrs", "click", "rich")
+# have: 6 MiB and 60 ms of each worker, and as much again for pydantic, which the tools of developers bring. A module
+# that is None is one that is not installed.
+_UNUSED = ("attr", "attrs", "click", "pydantic", "rich")
 
 
 def load(target: str, ready: Connection, environment: Connection | None) -> "ASGIApp":
