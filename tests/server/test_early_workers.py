@@ -151,4 +151,4 @@ def test_a_worker_goes_without_what_it_does_not_use() -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "filmer.app" in loaded
-    assert {"attr", "click", "cyclopts", "rich", "valkey"} & set(loaded) == set()
+    assert {"PIL", "aiosmtplib", "attr", "click", "cyclopts", "pydantic", "rich", "valkey"} & set(loaded) == set()

@@ -1,11 +1,13 @@
 """Asking TMDB: what is sent, what comes back, and that nothing it says does any harm (contract §7.8, §7.9)."""
 
 import asyncio
+import ssl
 import time
 import tracemalloc
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 from tests.sandbox import Sandbox
@@ -14,7 +16,7 @@ from tests.tmdb.clients import KEY, MATRIX, POPULAR, UNKNOWN, SteppingClock, htt
 from filmer.clock import SystemClock
 from filmer.errors import ExternalApiError, MovieNotFound, UnusableTmdbResponse
 from filmer.server.serving import free_port
-from filmer.tmdb.client import CONNECTIONS, MAX_BYTES, Tmdb
+from filmer.tmdb.client import CONNECTIONS, MAX_BYTES, Tmdb, http_client
 
 T = TypeVar("T")
 FILM = b'{"id":603,"title":"The Matrix"}'
@@ -348,3 +350,24 @@ def test_an_answer_without_a_film_that_can_be_used_says_so(sandbox: Sandbox) -> 
         assert (await tmdb.popular(499)).results == []
 
     ask(sandbox.url, work)
+
+
+@pytest.mark.parametrize(
+    ("address", "knows_authorities"), [("https://api.themoviedb.org/3", True), ("http://127.0.0.1:9/3", False)]
+)
+def test_no_certificate_goes_unchecked(
+    address: str, monkeypatch: pytest.MonkeyPatch, *, knows_authorities: bool
+) -> None:
+    """Authorities are read where they are needed, and where they are not, no certificate is accepted at all."""
+    contexts: list[ssl.SSLContext] = []
+    make_client = httpx.AsyncClient
+
+    def note(*, verify: ssl.SSLContext, **more: Any) -> httpx.AsyncClient:
+        contexts.append(verify)
+        return make_client(verify=verify, **more)
+
+    monkeypatch.setattr(httpx, "AsyncClient", note)
+    http_client(address, headers={}, seconds=1, connections=1)
+    (context,) = contexts
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert bool(context.get_ca_certs()) == knows_authorities
