@@ -35,9 +35,9 @@ from filmer.importing.data_set import Report
 from filmer.importing.progress import Progress
 from filmer.server import periodic
 from filmer.server.serving import free_port
-from filmer.store import engines as store_engines
 from filmer.store import valkey
 from filmer.store.embedded import Engines, running_engines
+from filmer.store.embedded import data_dir as data_dirs
 from filmer.store.migrate import migrate
 
 pytest_plugins = ["tests.scheduling", "tests.machine"]
@@ -114,7 +114,7 @@ def indexes_folder() -> Path:
     return folder
 
 
-vars(store_engines)["default_data_dir"] = indexes_folder  # never where the tests' user keeps data
+vars(data_dirs)["default_data_dir"] = indexes_folder  # never where the tests' user keeps data
 
 
 @pytest.fixture

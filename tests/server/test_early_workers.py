@@ -22,6 +22,7 @@ from filmer.store.embedded import Engines
 pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
 WORKERS = 2
+EARLY = max(1, min(WORKERS, (os.cpu_count() or 1) - 1))  # the others start when one is ready
 
 
 class Starting:
@@ -40,7 +41,7 @@ class Starting:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # a group of processes, as a terminal has
             )
-        assert eventually(lambda: len(self.workers) == WORKERS and self._has_waited(), 60), self.output()
+        assert eventually(lambda: len(self.workers) == EARLY and self._has_waited(), 60), self.output()
 
     def _has_waited(self) -> bool:
         """Whether the main process waits for the database, and the workers, with the application loaded, for that."""
@@ -89,7 +90,8 @@ def test_nobody_can_connect_until_the_engines_run(starting: Starting) -> None:
     before = {worker.pid for worker in starting.workers}
     starting.let_go()
     assert eventually(lambda: "is ready at" in starting.output(), 60), starting.output()
-    assert {worker.pid for worker in starting.workers} == before
+    assert eventually(lambda: len(starting.workers) == WORKERS, 30), starting.output()
+    assert {worker.pid for worker in starting.workers} >= before
     health = httpx.get(f"http://127.0.0.1:{starting.port}/api/v1/health", trust_env=False, verify=False)
     assert health.status_code == 200
 
@@ -111,13 +113,13 @@ def test_ctrl_c_in_a_terminal_is_reported_once_and_ends_all(starting: Starting) 
 
 
 def test_a_worker_that_dies_while_it_waits_is_started_again(starting: Starting) -> None:
-    victim, other = starting.workers
+    victim, *others = starting.workers
     victim.kill()
     assert eventually(lambda: is_gone(victim))
     starting.let_go()
     assert eventually(lambda: "is ready at" in starting.output(), 60), starting.output()
     assert eventually(lambda: len(starting.workers) == WORKERS, 30), starting.output()
-    assert other.pid in {worker.pid for worker in starting.workers}
+    assert {worker.pid for worker in starting.workers} >= {worker.pid for worker in others}
     assert starting.output().count("worker died") == 1
 
 

@@ -1,6 +1,7 @@
 """``filmer serve``."""
 
 import signal
+from contextlib import ExitStack
 from typing import Annotated
 
 import msgspec
@@ -10,6 +11,7 @@ from filmer.commands.options import DataDir
 from filmer.logs import configure_logs
 from filmer.server import serving
 from filmer.settings import load_settings
+from filmer.store.embedded import data_dir_of, starting_engines
 
 
 def serve(
@@ -40,10 +42,13 @@ def serve(
         serving.require_loopback(settings.host)
     address = serving.ip_address_of(settings.host)
     settings = msgspec.structs.replace(settings, host=address, port=serving.free_port(address, settings.port))
-    with serving.starting_workers(settings) as server:
-        # Imported here, as it takes as long as all that came before: the workers import what they need meanwhile.
-        from filmer.commands.opening import opened
-        from filmer.commands.welcome import say_ready
+    with serving.starting_workers(settings) as server, ExitStack() as stack:
+        with starting_engines(
+            data_dir_of(settings.data_dir), postgres=settings.database_url is None, valkey=settings.redis_url is None
+        ):
+            # Imported here, as it takes as long as all that came before: workers and engines start meanwhile.
+            from filmer.commands.opening import opened
+            from filmer.commands.welcome import say_ready
 
-        with opened(settings) as (complete, sandbox):
-            serving.serve(server, complete, when_ready=lambda address: say_ready(address, complete, sandbox))
+            complete, sandbox = stack.enter_context(opened(settings))
+        serving.serve(server, complete, when_ready=lambda address: say_ready(address, complete, sandbox))

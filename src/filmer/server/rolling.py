@@ -43,9 +43,10 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
     _may_drain = False  # whether workers get time to drain before the server stops
 
     def start_early(self) -> None:
-        """Starts the workers, which import the application and then wait for ``serve``, and for the environment then.
+        """Starts workers, which import the application and then wait for ``serve``, and for the environment then.
 
-        Nobody can connect before that.
+        Nobody can connect before that. One core is left to this process and the engines: workers that would have to
+        share it start when the first one is ready.
         """
         self._listeners: dict[int, Listener] = {}
         self._restarts = Restarts(self.workers)
@@ -56,7 +57,7 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
         resource_tracker.ensure_running()  # started later, it would unblock the signal
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            for idx in range(self.workers):
+            for idx in range(min(self.workers, max(1, (os.cpu_count() or 1) - 1))):
                 self._listen(idx)
                 environment, told = multiprocessing.Pipe(duplex=False)
                 worker = self._spawn_worker(idx, self._spawn_asgi_lifespan_worker, None, environment)
@@ -78,12 +79,21 @@ class RollingServer(_MainProcess):  # type: ignore[misc]
         """Granian's ``serve`` calls it; ``start_early`` has made the sockets."""
 
     def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
-        """Granian's ``serve`` calls it; the workers run, and only wait to be told."""
-        del spawn_target, target_loader
+        """Granian's ``serve`` calls it; the early workers run, and only wait to be told."""
         for told in self._waiting:
             with suppress(BrokenPipeError):  # it died: `_serve_loop` starts another one
                 told.send(dict(os.environ))
             told.close()
+        deadline = time.monotonic() + READY_SECONDS
+        while not any(_is_ready(worker, 0.01) for worker in self.wrks) and time.monotonic() < deadline:
+            if self.interrupt_children:
+                break
+            if self.interrupt_signal:
+                return
+        for idx in range(len(self.wrks), self.workers):
+            self._listen(idx)
+            self.wrks.append(self._spawn_worker(idx, spawn_target, target_loader))
+            self.wrks[idx].start()
 
     def _listen(self, idx: int) -> None:
         holder = ListenerSpec(self.bind_addr, self.bind_port, self.backlog).build()

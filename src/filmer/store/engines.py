@@ -13,7 +13,7 @@ import structlog
 from filmer.plurals import counted
 from filmer.settings import Settings
 from filmer.store.connecting import CancellableConnection, to_primary
-from filmer.store.embedded import default_data_dir, running_engines
+from filmer.store.embedded import data_dir_of, running_engines
 from filmer.store.migrate import MigrationError, migrate, pending, require_supported
 from filmer.store.postgres import Connection
 
@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 
 def data_directory(settings: Settings) -> Path:
-    """Where the embedded engines store their files: the setting, or else the default of this system user."""
-    return Path(settings.data_dir).expanduser().absolute() if settings.data_dir else default_data_dir()
+    """Where the embedded engines store their files."""
+    return data_dir_of(settings.data_dir)
 
 
 def has_embedded_valkey(settings: Settings) -> bool:

@@ -1,13 +1,14 @@
 """The embedded servers are started, stopped and started again, wherever the data directory is."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.server_processes import accepts
+from tests.server_processes import accepts, eventually
 from tests.store.embedded.clients import another_client, ping, servers, sql
 
-from filmer.store.embedded import Engines, logs, running_engines
+from filmer.store.embedded import EmbeddedError, Engines, logs, running_engines, starting_engines
 
 pytestmark = [pytest.mark.proof, pytest.mark.parallel]
 
@@ -60,6 +61,32 @@ def test_a_server_nobody_asks_for_is_not_started(home: Path) -> None:
     with running_engines(data_dir, postgres=False, valkey=False) as none:
         assert none == Engines("", "")
         assert not servers(data_dir)
+
+
+def test_servers_start_while_something_else_is_done(data_dir: Path) -> None:
+    with ExitStack() as stack:
+        with starting_engines(data_dir, valkey=False):
+            assert eventually(lambda: servers(data_dir))
+            engines = stack.enter_context(running_engines(data_dir, valkey=False))
+        assert sql(engines, "SELECT 1") == 1
+    assert not servers(data_dir)
+
+
+def test_servers_that_were_started_meanwhile_end_where_nobody_came_to_use_them(data_dir: Path) -> None:
+    def fail() -> None:
+        with starting_engines(data_dir, valkey=False):
+            assert eventually(lambda: servers(data_dir))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert eventually(lambda: not servers(data_dir))
+
+
+def test_why_servers_cannot_start_meanwhile_is_told_to_who_wants_to_use_them(home: Path) -> None:
+    (home / "file").touch()
+    with starting_engines(home / "file"), pytest.raises(EmbeddedError, match="It has to be a directory"):
+        running_engines(home / "file").__enter__()
 
 
 @pytest.mark.parametrize(

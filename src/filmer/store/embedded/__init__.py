@@ -16,8 +16,16 @@ What lies in the data directory:
 """
 
 from filmer.store.embedded.binaries import find_postgres, find_valkey
-from filmer.store.embedded.client import Engines, running_engines
-from filmer.store.embedded.data_dir import default_data_dir
+from filmer.store.embedded.client import Engines, running_engines, starting_engines
+from filmer.store.embedded.data_dir import data_dir_of
 from filmer.store.embedded.errors import EmbeddedError
 
-__all__ = ["EmbeddedError", "Engines", "default_data_dir", "find_postgres", "find_valkey", "running_engines"]
+__all__ = [
+    "EmbeddedError",
+    "Engines",
+    "data_dir_of",
+    "find_postgres",
+    "find_valkey",
+    "running_engines",
+    "starting_engines",
+]

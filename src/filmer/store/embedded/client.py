@@ -71,6 +71,31 @@ def running_engines(
         raise EmbeddedError(f"The database servers are gone, and do not come back. {client.error}")
 
 
+@contextmanager
+def starting_engines(data_dir: Path, *, valkey: bool = True, postgres: bool = True) -> Iterator[None]:
+    """Have the servers start while the context does something else, before it enters `running_engines`.
+
+    Why they can't be started, that will say.
+    """
+    clients: list[_SupervisorClient] = []
+
+    def start() -> None:
+        with suppress(EmbeddedError, OSError):
+            make_data_dir(data_dir)
+            clients.append(_SupervisorClient(data_dir, {"postgres": postgres, "valkey": valkey}, lambda: None))
+
+    thread = threading.Thread(target=start, name="starting engines", daemon=True)
+    if valkey or postgres:
+        thread.start()
+    try:
+        yield
+    finally:
+        if thread.is_alive():  # the context failed: what is being started ends with this process
+            thread.join(1.0)
+        for client in clients:
+            client.disconnect()
+
+
 class _SupervisorClient:
     """A process's connection to the supervisor; a thread listens to it, and reconnects when the supervisor dies."""
 

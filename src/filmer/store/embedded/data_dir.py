@@ -28,8 +28,13 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def data_dir_of(configured: str | None) -> Path:
+    """The data directory that the owner names, or else the default of this system user."""
+    return Path(configured).expanduser().absolute() if configured else default_data_dir()
+
+
 def default_data_dir() -> Path:
-    """The data directory when the owner names none: a system directory for root, one in the home otherwise."""
+    """A system directory for root, one in the home otherwise."""
     if os.geteuid() == 0:
         return Path("/var/lib/filmer")
     import platformdirs  # here, because the supervisor starts faster without it
