@@ -108,6 +108,7 @@ class _Scheduling(LoadFileScheduling):  # type: ignore[misc]
         return run_together(file_of(nodeid))
 
 
+@pytest.hookimpl(optionalhook=True)  # a run without pytest-xdist, such as each of bench/mutants.py, has no such hook
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling:
     return _Scheduling(config, log)
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import msgspec
 import pytest
 from bench import __main__ as bench
-from bench import checkouts, report
+from bench import checkouts, mutants, report
 from bench.cart_users import PASSWORD, CartUsers
 from bench.charts import draw
 from bench.machine import Machine
@@ -174,3 +174,12 @@ def test_the_checkout_that_pgbench_sends_is_the_one_there_is(
     monkeypatch.setattr(checkouts, "EACH", 2)
     assert checkouts._pgbench(users, script) > 0
     checkouts._require_all_bought(users, before, carts=2)
+
+
+def test_mutants_can_run_their_tests() -> None:
+    """They run without the plugins that tests are otherwise run with, and promise 31 rests on them."""
+    files = [test for tests in mutants.TESTS.values() for test in tests]
+    code = f"from bench.mutant_worker import run_pytest; raise SystemExit(run_pytest({files}, [], '--collect-only'))"
+    listed = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert listed.returncode == 0, listed.stdout[-3000:]
+    assert all(f"{test}::" in listed.stdout for test in files)
