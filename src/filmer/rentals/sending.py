@@ -6,12 +6,10 @@ nginx sends files where it can (``X-Accel-Redirect``); else they go out piece by
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from litestar.params import FromPath
-from litestar.types import ASGIApp, Receive, Send
-from starlette.responses import FileResponse, MalformedRangeHeader, RedirectResponse, Response
+from litestar.types import ASGIApp
 
 from filmer.clock import Clock
 from filmer.errors import NoAccess, NotFound
@@ -51,7 +49,9 @@ class SendingApi(Handlers):
                 rental = await self._links.open(conn, token, begins=True)
         if isinstance(found, str) and rental.ends_at is None:
             # A link that a HEAD gave away could be used, and the rental would not begin.
-            return _plain(Response(media_type=videos.content_type(str(name)), headers={"cache-control": RENTED}))
+            from filmer.rentals import responses
+
+            return responses.without_body(videos.content_type(str(name)), {"cache-control": RENTED})
         return self._response(found, str(name), RENTED, request, until=rental.ends_at)
 
     async def send_trailer(self, video_id: FromPath[str], name: FromPath[Path], request: AnyRequest) -> ASGIApp:
@@ -83,35 +83,14 @@ class SendingApi(Handlers):
         self, found: MediaFile | str, name: str, caching: str, request: AnyRequest, *, until: datetime | None = None
     ) -> ASGIApp:
         """``until``: when a link to another host ends at the latest."""
+        from filmer.rentals import responses  # 13 ms and 1 MiB, which a shop without videos saves
+
         if isinstance(found, str):
             ends = self._clock.now() + LINK_LIFETIME
             link = self._provider(found, min(ends, until or ends))
-            return _plain(RedirectResponse(link, 302, headers={"cache-control": "no-store"}))
+            return responses.redirect(link)
         headers, media_type = {"cache-control": caching}, videos.content_type(name)
         if self._accel and found.place is not None:
             headers["x-accel-redirect"] = f"{self._accel}/{quote(found.place)}"
-            return _plain(Response(media_type=media_type, headers=headers))
-        response = _FileResponse(found.path, headers=headers, media_type=media_type, stat_result=found.details)
-
-        async def send_file(scope: Any, receive: Receive, send: Send) -> None:
-            method = "HEAD" if is_head(request) else "GET"
-            await response({**scope, "method": method}, receive, send)  # type: ignore[arg-type]
-
-        return send_file
-
-
-class _FileResponse(FileResponse):
-    """Starlette answers 400 to what is no range; RFC 9110 (14.2) has it ignored."""
-
-    @classmethod
-    def _parse_range_header(cls, http_range: str, file_size: int) -> list[tuple[int, int]]:
-        try:
-            return super()._parse_range_header(http_range, file_size)
-        except MalformedRangeHeader:
-            return []
-
-
-def _plain(response: Any) -> ASGIApp:
-    """Starlette's type of an application is not the framework's."""
-    app: ASGIApp = response
-    return app
+            return responses.without_body(media_type, headers)
+        return responses.file_or_part(found.path, media_type, headers, found.details, is_head=is_head(request))

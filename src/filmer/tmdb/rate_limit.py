@@ -1,21 +1,13 @@
 """Limits the requests per second that all workers together send to TMDB."""
 
 from collections import deque
-
-from limits import RateLimitItemPerSecond
-from limits.aio.storage import RedisStorage
-from limits.aio.strategies import MovingWindowRateLimiter
+from collections.abc import Awaitable, Callable
+from functools import cached_property
 
 from filmer.clock import Clock
 from filmer.store.valkey import SharedCache
 
 POLL_SECONDS = 0.05
-
-
-class _Storage(RedisStorage):
-    """Without this it would also import the other client libraries that are installed, which take 3 MiB."""
-
-    DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}  # noqa: RUF012 - as the class declares it
 
 
 class RateLimit:
@@ -24,13 +16,9 @@ class RateLimit:
     def __init__(self, shared: SharedCache, clock: Clock, *, per_second: int, workers: int) -> None:
         self._shared = shared
         self._clock = clock
-        self._limit = RateLimitItemPerSecond(per_second)
+        self._per_second = per_second
         share = max(1, per_second // max(1, workers))
         self._granted: deque[float] = deque(maxlen=share)  # the last requests granted here, by clock.monotonic()
-        pool = shared.pool
-        self._shared_limiter = pool and MovingWindowRateLimiter(
-            _Storage("redis://", implementation="redispy", key_prefix="filmer:pace", connection_pool=pool)  # type: ignore[arg-type]
-        )
 
     async def acquire(self) -> None:
         """Wait until a request may be sent."""
@@ -38,12 +26,20 @@ class RateLimit:
             await self._clock.sleep(POLL_SECONDS)
 
     async def _is_granted(self) -> bool:
-        if self._shared_limiter:
-            limiter = self._shared_limiter
-            is_granted = await self._shared.attempt(lambda _: limiter.hit(self._limit, "tmdb"))
+        if hit := self._hit:
+            is_granted = await self._shared.attempt(lambda _: hit())
             if is_granted is not None:
                 return is_granted
         return self._is_granted_locally()
+
+    @cached_property
+    def _hit(self) -> Callable[[], Awaitable[bool]] | None:
+        """Asks Valkey for leave to send a request; None without Valkey."""
+        if self._shared.pool is None:
+            return None
+        from filmer.tmdb.shared_rate_limit import shared_limit  # 30 ms and 2 MiB, which a shop without TMDB saves
+
+        return shared_limit(self._shared.pool, self._per_second)
 
     def _is_granted_locally(self) -> bool:
         now = self._clock.monotonic()
