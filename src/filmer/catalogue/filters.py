@@ -15,8 +15,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
     total: int | None = None  # of all matches
     rare_terms: dict[str, list[int]] = {}  # by text: the few places where a short term occurs
-    common_starts: tuple[QueryWord, ...] = ()  # so many films have words like these that few are not worth collecting
-    is_common: bool = False  # each of the words is in many films, so perhaps are all of them
+    common_starts: tuple[QueryWord, ...] = ()  # beginnings so common that films which others find are tested for them
+    is_common: bool = False  # each word is in very many films, so all of them together may be
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,10 +37,8 @@ DENSE = 2000  # with as many matches, their number is remembered, and testing fi
 # because matches can stand close together.
 TEST_COST, STAR_TEST_COST, STAR_MATCH_COST, READ_COST = 1.5, 5.0, 4.0, 0.1
 MAX_STAR_FILMS = 17_000  # up to here the films of the stars are looked up before the walk, instead of testing each film
-START_TEST_COST = (
-    4.0  # of testing whether a film has a word that starts so: so many films with such a word are collected
-)
-MANY = 20_000  # with as many films for each of several words, all matches are counted before they are ranked
+START_TEST_COST = 4.0  # of testing whether a film has a word that starts so, where collecting one that has costs 1
+MANY = 20_000  # where each of several words is in as many films, all matches are counted before they are ranked
 SHORT = 3  # characters: the importer counts terms up to this length, for which indexes are of little use
 MAX_TOTALS = 20_000
 
