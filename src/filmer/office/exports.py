@@ -51,10 +51,11 @@ async def _films(lend: Lend) -> AsyncIterator[bytes]:
             if conn.search_path != edition:  # a mixture of two catalogues would be neither
                 raise ServiceUnavailable("The catalogue was replaced meanwhile. Please export it again")
             films = await queries.select_films(conn, after, AT_ONCE)
-        if not films:
+        if films:
+            yield b"".join(rows((), (_cells(film, directors) for film, directors in films)))
+        if len(films) < AT_ONCE:
             return
         after = films[-1][0]["id"]
-        yield b"".join(rows((), (_cells(film, directors) for film, directors in films)))
 
 
 def _cells(film: dict[str, Any], directors: Sequence[Credit]) -> Sequence[Cell]:
