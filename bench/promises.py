@@ -108,7 +108,7 @@ PROMISES = [
         figure="1 000 examples an operation, and hostile bytes in every field: 0",
         tests=("tests/openapi/test_schemathesis.py", "tests/http/test_hostile.py"),
         figures={"FILMER_TRUST_EXAMPLES": "1000", "FILMER_TRUST_HOSTILE": "100000"},
-        minutes=45,
+        minutes=90,
     ),
     Promise(
         number=11,

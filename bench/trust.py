@@ -2,7 +2,7 @@
 
 Each promise (bench/promises.py) is proved by what ``make test`` runs small; here it gets its figures from the
 environment. Some run at a time, those that measure times in quiet; what takes longest comes last. What has not ended
-after an hour is stopped, and its row says so: two cores need two and a half hours for all (MINUTES=160).
+after an hour is stopped, and its row says so: two cores need three hours for all (MINUTES=180).
 
 ``make trust ARGS="1 6"`` proves those two. The last result of each row is kept in bench/out/trust.json;
 ``python -m bench.report trust`` brings them into docs/trust.md.
